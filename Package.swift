@@ -1,0 +1,84 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// The same strictness everywhere: Swift 6 language mode, explicit `any`, imports private to the file that needs them.
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+/// A Swift target of `Sources/`.
+func module(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+/// A stage library of `Plugins/`: a Swift target and the dynamic library that `dlopen` finds as `libaqt_NAME.so`.
+func plugin(_ target: String, folder: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: target, dependencies: dependencies, path: "Plugins/\(folder)", exclude: ["README.md"],
+            swiftSettings: strict + [.unsafeFlags(["-Xcc", "-fvisibility=hidden"])])
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: "\(name)Tests", dependencies: [.byName(name: name)] + dependencies,
+                exclude: [], swiftSettings: strict)
+}
+
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+    name: "aquatint",
+    products: [
+        .executable(name: "aquatint", targets: ["aquatint"]),
+        .library(name: "AquatintPlugin", targets: ["AquatintPlugin"]),
+        .library(name: "aqt_separable_conv", type: .dynamic, targets: ["SeparableConvPlugin"]),
+        .library(name: "aqt_attention", type: .dynamic, targets: ["AttentionPlugin"]),
+        .library(name: "aqt_adaptive_attention", type: .dynamic, targets: ["AdaptiveAttentionPlugin"]),
+        .library(name: "aqt_generator", type: .dynamic, targets: ["GeneratorPlugin"]),
+        .library(name: "aqt_onnx", type: .dynamic, targets: ["OnnxPlugin"]),
+        .library(name: "aqt_kuwahara", type: .dynamic, targets: ["KuwaharaPlugin"]),
+        .library(name: "aqt_halftone", type: .dynamic, targets: ["HalftonePlugin"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+    ],
+    targets: [
+        .systemLibrary(name: "CVips", pkgConfig: "vips", providers: [.apt(["libvips-dev"])]),
+        .target(name: "COpenVINO"),
+        .target(name: "CAquatintPlugin"),
+        module("Vips", ["CVips"]),
+        module("PipelineLanguage", [yams]),
+        module("ONNX", [protobuf]),
+        module("Networks", ["ONNX"]),
+        module("Inference", ["ONNX", "COpenVINO"]),
+        module("AquatintPlugin", ["CAquatintPlugin"]),
+        module("StageHost", ["Vips", "PipelineLanguage", "ONNX", "Inference", "CAquatintPlugin"]),
+        module("Runner", ["Vips", "PipelineLanguage", "StageHost"]),
+        .executableTarget(name: "aquatint", dependencies: ["Runner", argumentParser], swiftSettings: strict),
+
+        plugin("SeparableConvPlugin", folder: "separable_conv", ["AquatintPlugin", "Networks"]),
+        plugin("AttentionPlugin", folder: "attention", ["AquatintPlugin", "Networks"]),
+        plugin("AdaptiveAttentionPlugin", folder: "adaptive_attention", ["AquatintPlugin", "Networks"]),
+        plugin("GeneratorPlugin", folder: "generator", ["AquatintPlugin", "Networks"]),
+        plugin("OnnxPlugin", folder: "onnx", ["AquatintPlugin"]),
+        .target(name: "KuwaharaPlugin", dependencies: ["CAquatintPlugin"], path: "Plugins/kuwahara",
+                exclude: ["README.md"], cSettings: [.unsafeFlags(["-O3", "-fvisibility=hidden"])],
+                linkerSettings: [.linkedLibrary("m")]),
+        plugin("HalftonePlugin", folder: "halftone", ["AquatintPlugin"]),
+
+        tests("Vips", []),
+        tests("PipelineLanguage", []),
+        tests("ONNX", []),
+        tests("Networks", ["ONNX", "Inference"]),
+        tests("Inference", ["ONNX", "Networks"]),
+        tests("AquatintPlugin", []),
+        tests("StageHost", ["CAquatintPlugin"]),
+        tests("Runner", []),
+        .testTarget(name: "CommandLineTests", dependencies: ["aquatint"], swiftSettings: strict),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,1 @@
+int aqt_ph(void){return 0;}

@@ -1,0 +1,1 @@
+#include "aquatint_plugin.h"

@@ -1,0 +1,1 @@
+int cov_placeholder(void);
