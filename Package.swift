@@ -75,7 +75,7 @@ let package = Package(
         tests("ONNX", []),
         tests("Networks", ["ONNX", "Inference"]),
         tests("Inference", ["ONNX", "Networks"]),
-        tests("AquatintPlugin", []),
+        tests("AquatintPlugin", ["CAquatintPlugin"]),
         tests("StageHost", ["CAquatintPlugin"]),
         tests("Runner", []),
         .testTarget(name: "CommandLineTests", dependencies: ["aquatint"], swiftSettings: strict),

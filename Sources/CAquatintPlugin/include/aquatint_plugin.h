@@ -110,7 +110,8 @@ enum { AQT_EDGE_CLIP = 0,      /* tiles are clipped at the image; the stage trea
                                  /* 1..3: the host extends the image, so every input tile has its whole halo  */
 enum { AQT_PLAN_WHOLE_IMAGE = 1,   /* one call, output rect = whole image: no tiling is correct              */
        AQT_PLAN_DERIVE = 2,        /* NETWORK only: the host derives size, scale, halo and alignment from the
-                                      graph, or runs it whole; output and reach may be NULL                  */
+                                      graph, or runs it whole; output and reach may be NULL. With
+                                      WHOLE_IMAGE: runs it whole, and derives the size only                  */
        AQT_PLAN_APPROXIMATE = 4 }; /* halo is a judgement, not an exact bound: host warns and records it     */
 
 /** How one input maps to the output. Output pixel (X,Y) reads only input pixels x with
@@ -207,8 +208,10 @@ typedef struct aqt_stage {
     const aqt_input *const *inputs;             /* NULL-terminated; input 0 is the running image              */
     const aqt_param *const *params;             /* NULL-terminated                                            */
 
-    /** [any] New instance. values: one per param in order, validated, defaults filled in; copy what is kept. */
-    int32_t (*create)(const aqt_host *, const aqt_value *const *values, void **self, aqt_error *err);
+    /** [any] New instance. stage: this very descriptor, so that one function can serve several stages. values: one per
+     *  param in order, validated, defaults filled in; copy what is kept. */
+    int32_t (*create)(const aqt_host *, const struct aqt_stage *stage, const aqt_value *const *values, void **self,
+                      aqt_error *err);
     /** [any] After every plan of it was freed. */
     void (*destroy)(void *self);
     /** [any] Once per image size. inputs: one per declared input, NULL where an optional one is absent. */
