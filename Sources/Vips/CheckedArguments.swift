@@ -57,7 +57,7 @@ extension OperationClass {
             }
         }
         let results = description.outputs.filter {
-            $0.isModified || ($0.isRequired && !$0.isDeprecated) || wanted.contains($0.name)
+            $0.isModified || $0.isRequired || wanted.contains($0.name)
         }
         return (settings, results.compactMap { properties[$0.name] })
     }

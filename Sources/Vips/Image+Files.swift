@@ -27,17 +27,7 @@ extension Image {
     public static func load(
         _ path: String, access: Access = .random, options: [String: Argument] = [:]
     ) throws(VipsError) -> Image {
-        switch FileKind(path) {
-        case .unreadable(let reason): throw VipsError(message: "cannot read '\(path)': \(reason)")
-        case .directory: throw VipsError(message: "cannot read '\(path)': it is a directory")
-        case .special: throw VipsError(message: "cannot read '\(path)': it is not a regular file")
-        case .regular(size: 0): throw VipsError(message: "cannot read '\(path)': the file is empty")
-        case .regular: break
-        }
-        try VipsLibrary.start()
-        guard let loader = Image.loader(forFile: path) else {
-            throw VipsError(message: "cannot read '\(path)': its content is in no image format that this libvips knows")
-        }
+        let loader = try knownLoader(forFile: path)
         for reserved in ["filename", "access"] where options[reserved] != nil {
             throw VipsError(operation: loader, message: "'\(reserved)' cannot be given as a loader option")
         }
@@ -54,6 +44,51 @@ extension Image {
         } catch {
             throw error.about(file: path, "cannot read")
         }
+    }
+
+    /// Opens an image file and shrinks it while decoding, which is much faster than decoding it whole: libvips' `thumbnail`.
+    ///
+    /// - Parameters:
+    ///   - path: taken literally.
+    ///   - width: of the box that the result fits in.
+    ///   - options: of the operation `thumbnail`, such as `height`, `crop` or `size`.
+    public static func thumbnail(
+        _ path: String, width: Int, options: [String: Argument] = [:]
+    ) throws(VipsError) -> Image {
+        let loader = try knownLoader(forFile: path)
+        var arguments = options
+        arguments["width"] = .int(width)
+        do {
+            guard path.hasSuffix("]") else {
+                arguments["filename"] = .string(path)
+                return try Operation.image("thumbnail", arguments)
+            }
+            // `thumbnail` itself would read options from the end of such a name. ImageMagick's loader has no form for sources.
+            if loader == "magickload" {
+                arguments["buffer"] = .blob(try contents(of: path))
+                return try Operation.image("thumbnail_buffer", arguments)
+            }
+            arguments["source"] = .string(path)
+            return try Operation.image("thumbnail_source", arguments)
+        } catch {
+            throw error.about(file: path, "cannot read")
+        }
+    }
+
+    /// The loader for a file, or why there is none.
+    private static func knownLoader(forFile path: String) throws(VipsError) -> String {
+        switch FileKind(path) {
+        case .unreadable(let reason): throw VipsError(message: "cannot read '\(path)': \(reason)")
+        case .directory: throw VipsError(message: "cannot read '\(path)': it is a directory")
+        case .special: throw VipsError(message: "cannot read '\(path)': it is not a regular file")
+        case .regular(size: 0): throw VipsError(message: "cannot read '\(path)': the file is empty")
+        case .regular: break
+        }
+        try VipsLibrary.start()
+        guard let loader = loader(forFile: path) else {
+            throw VipsError(message: "cannot read '\(path)': its content is in no image format that this libvips knows")
+        }
+        return loader
     }
 
     /// Computes the image and writes it, in the format that the suffix of `path` selects.

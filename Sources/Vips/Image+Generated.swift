@@ -89,10 +89,10 @@ extension Image {
         for input in inputs where input.coding != .none {
             throw VipsError(message: "cannot read samples of an image in \(input.coding.rawValue) coding; convert it first")
         }
-        let pointer = try callingVips("generate") { vips_image_new() }
+        let pointer = try callingVips(nil) { vips_image_new() }
         let image = Image(owning: pointer)
         var list = inputs.map { Optional($0.pointer) } + [nil]
-        try callingVips("generate") { () -> Void? in
+        try callingVips(nil) { () -> Void? in
             guard vips_image_pipeline_array(pointer, header.demand.cValue, &list) == 0 else { return nil }
             vips_image_init_fields(
                 pointer, Int32(header.width), Int32(header.height), Int32(header.bands), header.format.cValue,

@@ -1,4 +1,5 @@
 import CVips
+import Glibc
 
 extension Image {
     /// An image of the given numbers, as convolutions and morphology take them: one band of doubles.
@@ -13,7 +14,7 @@ extension Image {
         guard let odd = rows.firstIndex(where: { $0.count != width }) else {
             let numbers = rows.flatMap(\.self)
             try checkSize(width: width, height: rows.count, bands: 1)
-            let pointer = try callingVips("matrix") {
+            let pointer = try callingVips(nil) {
                 vips_image_new_matrix_from_array(Int32(width), Int32(rows.count), numbers, Int32(clamping: numbers.count))
             }
             vips_image_set_double(pointer, "scale", scale)
@@ -37,7 +38,7 @@ extension Image {
                 which takes \(size)
                 """)
         }
-        let pointer = try callingVips("samples") {
+        let pointer = try callingVips(nil) {
             vips_image_new_from_memory_copy(bytes, bytes.count, Int32(width), Int32(height), Int32(bands), format.cValue)
         }
         let image = Image(owning: pointer)
@@ -50,7 +51,10 @@ extension Image {
     public func bytes() throws(VipsError) -> [UInt8] {
         let (size, overflow) = width.multipliedReportingOverflow(by: height)
         let (count, overflow2) = size.multipliedReportingOverflow(by: bytesPerPixel)
-        guard !overflow, !overflow2 else { throw VipsError(message: "the image is too large for memory: \(self)") }
+        // A header may claim any size, and an array that cannot be allocated ends the process.
+        guard !overflow, !overflow2, count <= Self.physicalMemory else {
+            throw VipsError(message: "the image is too large for the memory of this machine: \(self)")
+        }
 
         // libvips computes straight into the array's own storage: no second copy of the pixels.
         var failure: VipsError?
@@ -67,9 +71,15 @@ extension Image {
         return bytes
     }
 
+    /// Bytes of memory that this machine has.
+    private static let physicalMemory: Int = {
+        let (bytes, overflow) = Int(sysconf(Int32(_SC_PHYS_PAGES))).multipliedReportingOverflow(by: Int(sysconf(Int32(_SC_PAGESIZE))))
+        return overflow || bytes <= 0 ? Int.max : bytes
+    }()
+
     private func write(to buffer: UnsafeMutableRawBufferPointer) throws(VipsError) {
         // A coded image (labq, rad) is four bytes a pixel, which its header says as well.
-        try callingVips("bytes") { () -> Void? in
+        try callingVips(nil) { () -> Void? in
             guard let target = vips_image_new_from_memory(
                 buffer.baseAddress, buffer.count, Int32(width), Int32(height), Int32(bands), format.cValue)
             else { return nil }
@@ -81,7 +91,7 @@ extension Image {
     /// The same pixels, held in memory: computed now, once, however often they are read.
     /// Gives the image itself where it is in memory already.
     public func materialised() throws(VipsError) -> Image {
-        Image(owning: try callingVips("materialise") { vips_image_copy_memory(pointer) })
+        Image(owning: try callingVips(nil) { vips_image_copy_memory(pointer) })
     }
 
     /// One pixel of the given value in every place: an image with the size, format, interpretation and resolution of this one.

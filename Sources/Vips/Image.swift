@@ -33,6 +33,7 @@ public final class Image: @unchecked Sendable {
     /// Samples in a pixel, alpha included.
     public var bands: Int { Int(vips_image_get_bands(pointer)) }
 
+    /// The type of a sample. libvips keeps this valid for every image, whatever the file said.
     public var format: BandFormat { BandFormat(vips_image_get_format(pointer)) ?? .uchar }
 
     /// What the bands mean. A value that libvips does not define (a damaged `.v` file) reads as `multiband`.

@@ -96,7 +96,9 @@ enum OperationCatalogue {
                 let parameter = OperationParameter(
                     name: OperationParameter.canonical(name),
                     doc: g_param_spec_get_blurb(spec).map { String(cString: $0) } ?? "",
-                    isRequired: flags & VIPS_ARGUMENT_REQUIRED.rawValue != 0,
+                    // `xshrink` is declared required, and is the old name of `hshrink`: nobody has to give both.
+                    isRequired: flags & VIPS_ARGUMENT_REQUIRED.rawValue != 0
+                        && flags & VIPS_ARGUMENT_DEPRECATED.rawValue == 0,
                     isInput: flags & VIPS_ARGUMENT_INPUT.rawValue != 0,
                     isOutput: flags & VIPS_ARGUMENT_OUTPUT.rawValue != 0,
                     isModified: flags & VIPS_ARGUMENT_MODIFY.rawValue != 0,

@@ -36,6 +36,7 @@ public struct OperationParameter: Sendable, Hashable {
     /// One line in libvips' words.
     public let doc: String
 
+    /// Must be given, or is always returned. Never so for a deprecated one.
     public let isRequired: Bool
     public let isInput: Bool
     public let isOutput: Bool
