@@ -139,8 +139,14 @@ public struct Template: Sendable, Hashable {
 
     /// The extension with its dot, if the template itself says it; nil where it comes from `{ext}`, `{name}` or an expression.
     public var literalExtension: String? {
-        guard case .text(let last) = segments.last, let dot = last.lastIndex(of: "."), !last[dot...].contains("/") else { return nil }
-        return String(last[dot...])
+        guard case .text(let last) = segments.last else { return nil }
+        return Self.fileExtension(last)
+    }
+
+    /// The part of a path from the last dot of its last component on.
+    static func fileExtension(_ path: String) -> String? {
+        guard let dot = path.lastIndex(of: "."), !path[dot...].contains("/") else { return nil }
+        return String(path[dot...])
     }
 
     /// Whether the template puts the input's place somewhere itself; otherwise it is relative to that place.
