@@ -1,0 +1,112 @@
+/// A pipeline file as a value: what was written, checked for structure, not yet against the stages there are.
+public struct Pipeline: Sendable {
+    public let source: SourceText
+    public internal(set) var description: String?
+    public internal(set) var requires = Requirements()
+    public internal(set) var variables: [Variable] = []
+    public internal(set) var limits = Limits()
+    public internal(set) var input = InputSettings()
+    /// `auto` unless the file says otherwise; a stage's own `alpha` wins.
+    public internal(set) var alpha = AlphaMode.auto
+    public internal(set) var images: [NamedImage] = []
+    public internal(set) var stages: [StageUse] = []
+    /// At least one.
+    public internal(set) var outputs: [OutputSpec] = []
+
+    /// The folder that relative files resolve against.
+    public var directory: String { source.directory }
+
+    /// The names that images have anywhere in the file: `as` and `images`.
+    public var imageNames: [String] {
+        images.map(\.name) + (images.flatMap(\.stages) + stages + outputs.flatMap(\.stages)).compactMap(\.asName)
+    }
+
+    /// The variables that stages `set`.
+    public var setVariables: Set<String> {
+        Set((images.flatMap(\.stages) + stages + outputs.flatMap(\.stages)).flatMap(\.set).map(\.variable.text))
+    }
+}
+
+/// `requires:`.
+public struct Requirements: Sendable, Hashable {
+    public struct Plugin: Sendable, Hashable {
+        /// A plug-in's name, or the id of a stage of it.
+        public let name: String
+        public let range: VersionRange
+        public let mark: SourceMark
+    }
+
+    public internal(set) var vips: VersionRange?
+    public internal(set) var vipsMark: SourceMark?
+    public internal(set) var plugins: [Plugin] = []
+}
+
+/// An entry of `vars`.
+public struct Variable: Sendable, Hashable {
+    public let name: String
+    public let mark: SourceMark
+    /// Type, range, choices and default; only `bool`, `int`, `double` and `string` occur.
+    public let parameter: ParameterDescription
+
+    public var type: ParameterType { parameter.type }
+    /// Nil: `--set` must give it.
+    public var fallback: Value? { parameter.fallback }
+    public var doc: String { parameter.doc }
+}
+
+/// `limits:`, per image.
+public struct Limits: Sendable, Hashable {
+    public internal(set) var maxPixels: Int?
+    /// Seconds.
+    public internal(set) var timeout: Double?
+    /// Bytes.
+    public internal(set) var maxMemory: Int?
+}
+
+/// Which pages of a multi-page input are read, counted from 1.
+public enum PageSelection: Sendable, Hashable {
+    case first
+    case all
+    /// `3` is `3...3`.
+    case range(ClosedRange<Int>)
+}
+
+/// `input:`.
+public struct InputSettings: Sendable, Hashable {
+    /// What becomes of a file that is damaged but partly readable.
+    public enum Damage: String, Sendable, Hashable, CaseIterable { case fail, keep }
+
+    /// Whether the image is turned as its EXIF tag says.
+    public internal(set) var autorot = true
+    public internal(set) var pages = PageSelection.first
+    public internal(set) var onDamage = Damage.fail
+    /// Loader options by libvips' names.
+    public internal(set) var options: [ArgumentUse] = []
+}
+
+/// An entry of `images`: a second input, decoded once.
+public struct NamedImage: Sendable, Hashable {
+    public let name: String
+    public let mark: SourceMark
+    /// A path, relative to the pipeline file; variables may stand in it, facts may not.
+    public let file: Interpolation
+    public let options: [ArgumentUse]
+    public let stages: [StageUse]
+}
+
+/// `output:`, or an item of `outputs`.
+public struct OutputSpec: Sendable, Hashable {
+    public enum Metadata: String, Sendable, Hashable, CaseIterable { case keep, strip }
+
+    public let mark: SourceMark
+    /// The image that is written; nil: the last result.
+    public let from: MarkedName?
+    public let file: Template
+    /// Run on the image before it is written.
+    public let stages: [StageUse]
+    /// Saver options by libvips' names.
+    public let options: [ArgumentUse]
+    public let metadata: Metadata
+    /// `keep` (as nil), a built-in profile's name, or a path.
+    public let profile: Interpolation?
+}
