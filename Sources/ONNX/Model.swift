@@ -27,6 +27,9 @@ public struct Model: Sendable {
 
     let proto: Onnx_ModelProto
 
+    /// What shape inference knows of the initializers, found once.
+    let constantFacts: [String: ValueFacts]
+
     /// Reads the model in the file at `path`.
     public init(contentsOf path: String) throws(ONNXError) {
         let attributes: [FileAttributeKey: Any]
@@ -78,6 +81,7 @@ public struct Model: Sendable {
         outputs = graph.outputs
         nodes = graph.nodes
         initializers = graph.initializers
+        constantFacts = Self.constantFacts(graph.initializers)
         self.proto = proto
     }
 

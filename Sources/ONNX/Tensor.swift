@@ -4,6 +4,9 @@ import Foundation
 ///
 /// A tensor that exists is sound: its extents are not negative, their product fits an `Int`, and its data is exactly as long as they say.
 public struct Tensor: Sendable, Equatable {
+    /// Tensors with more axes are refused; runtimes end at 8 or so.
+    public static let maximumRank = 64
+
     public let name: String
     public let elementType: ElementType
 
@@ -75,7 +78,7 @@ public struct Tensor: Sendable, Equatable {
     private func numbers<Bits: FixedWidthInteger, Field, Value>(
         _ field: [Field], raw: (Bits) -> Value, typed: (Field) -> Value
     ) -> [Value] {
-        guard proto.hasRawData else { return field.map(typed) }
+        guard !proto.rawData.isEmpty else { return field.map(typed) }
         return proto.rawData.withUnsafeBytes { bytes in
             (0..<count).map { raw(Bits(littleEndian: bytes.loadUnaligned(fromByteOffset: $0 * MemoryLayout<Bits>.size, as: Bits.self))) }
         }

@@ -10,6 +10,7 @@ extension Tensor {
         guard let type = ElementType(rawValue: proto.dataType) else {
             throw ONNXError("\(label) has the unknown element type \(proto.dataType)")
         }
+        guard proto.dims.count <= Self.maximumRank else { throw ONNXError("\(label) has \(proto.dims.count) axes; at most \(Self.maximumRank) are supported") }
         var dims: [Int] = []
         for dim in proto.dims {
             guard dim >= 0, let dim = Int(exactly: dim) else { throw ONNXError("\(label) has the negative extent \(dim)") }
