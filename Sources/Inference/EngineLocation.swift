@@ -1,0 +1,104 @@
+import FoundationEssentials
+
+/// A directory in which an OpenVINO library may lie, and why it is looked at.
+///
+/// The list is public so that `doctor` can print exactly what `OpenVINO.load` looks at.
+public struct EngineLocation: Sendable, Hashable {
+    public enum Origin: Sendable, Hashable {
+        /// `$AQUATINT_OPENVINO`.
+        case environment
+        /// Beside the installed program: `<prefix>/lib/aquatint/openvino`.
+        case installation
+        /// The checkout that the program was built in: `.deps/openvino`, filled by `make setup`.
+        case checkout
+        /// Where the system keeps its libraries.
+        case system
+    }
+
+    public let origin: Origin
+    public let directory: String
+
+    public init(origin: Origin, directory: String) {
+        self.origin = origin
+        self.directory = directory
+    }
+
+    /// The variable that overrules every other place. It names the directory of the libraries, or one that holds `libs/` or `openvino/libs/`.
+    public static let variable = "AQUATINT_OPENVINO"
+
+    /// The places to look at, in order, for the running program.
+    public static func all() -> [EngineLocation] {
+        candidates(environment: ProcessInfo.processInfo.environment, executable: executablePath())
+    }
+
+    /// The places to look at, in order.
+    ///
+    /// Where `$AQUATINT_OPENVINO` is set nothing else is looked at: a typing error there must not end in another engine being used in silence.
+    /// - Parameter executable: the absolute path of the running program, links resolved; nil where it is not known.
+    public static func candidates(environment: [String: String], executable: String?) -> [EngineLocation] {
+        if let directory = environment[variable], !directory.isEmpty {
+            return unpacked(directory).map { EngineLocation(origin: .environment, directory: $0) }
+        }
+        var places: [EngineLocation] = []
+        if let executable {
+            let folder = parent(of: executable)
+            places += unpacked(parent(of: folder) + "/lib/aquatint/openvino").map { EngineLocation(origin: .installation, directory: $0) }
+            if let checkout = nearestPackage(above: folder) {
+                places.append(EngineLocation(origin: .checkout, directory: checkout + "/.deps/openvino/openvino/libs"))
+            }
+        }
+        return places + systemDirectories.map { EngineLocation(origin: .system, directory: $0) }
+    }
+
+    /// The OpenVINO C libraries in the directory, the newest first. Empty where there is none, or no such directory.
+    public func libraries() -> [String] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+        return names.filter { $0 == Self.library || $0.hasPrefix(Self.library + ".") }
+            .sorted { Self.version(of: $1).lexicographicallyPrecedes(Self.version(of: $0)) }
+            .map { directory + "/" + $0 }
+    }
+
+    private static let library = "libopenvino_c.so"
+
+    /// The numbers after `.so`: `libopenvino_c.so.2026.4.1` -> [2026, 4, 1]. The wheels' short form `2641` is year, release and patch without points.
+    private static func version(of name: String) -> [Int] {
+        let numbers = name.dropFirst(library.count).split(separator: ".").map { Int($0) ?? 0 }
+        guard numbers.count == 1, let short = numbers.first, (1000...9999).contains(short) else { return numbers }
+        return [2000 + short / 100, short / 10 % 10, short % 10]
+    }
+
+    /// The directory itself and those an unpacked wheel has its libraries in.
+    private static func unpacked(_ directory: String) -> [String] {
+        [directory, directory + "/libs", directory + "/openvino/libs"]
+    }
+
+    private static var systemDirectories: [String] {
+        #if arch(x86_64)
+        let architecture = "x86_64-linux-gnu", vendor = "intel64"
+        #elseif arch(arm64)
+        let architecture = "aarch64-linux-gnu", vendor = "aarch64"
+        #else
+        let architecture = "unknown", vendor = "unknown"
+        #endif
+        return ["/usr/local/lib", "/usr/lib/\(architecture)", "/usr/lib64", "/usr/lib", "/opt/intel/openvino/runtime/lib/\(vendor)"]
+    }
+
+    private static func executablePath() -> String? {
+        try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+    }
+
+    /// The nearest directory at or above `folder` that holds a Package.swift.
+    private static func nearestPackage(above folder: String) -> String? {
+        var folder = folder
+        while !folder.isEmpty {
+            if FileManager.default.fileExists(atPath: folder + "/Package.swift") { return folder }
+            folder = parent(of: folder)
+        }
+        return nil
+    }
+
+    /// The path up to its last slash; empty for the root.
+    private static func parent(of path: String) -> String {
+        path.lastIndex(of: "/").map { String(path[..<$0]) } ?? ""
+    }
+}
