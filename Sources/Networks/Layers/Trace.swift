@@ -63,7 +63,7 @@ final class Trace {
     func integers(_ values: [Int]) -> Value {
         if let known = integerConstants[values] { return known }
         let value = constant { () throws(ONNXError) in
-            try graph.initializer(values, dims: [values.count], name: "integers")
+            try graph.initializer(int64: values, dims: [values.count], name: "integers")
         }
         integerConstants[values] = value
         return value
