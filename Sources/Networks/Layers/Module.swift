@@ -17,7 +17,7 @@
 public protocol Module: AnyObject, Sendable, CustomStringConvertible {
     /// The module's own parameters: name and shape. Empty by default.
     var parameters: [(name: String, shape: [Int])] { get }
-    /// The modules it is made of, by name. Empty by default.
+    /// The modules it is made of, by name. Empty by default. The name "" gives a module's parameters no further prefix.
     var children: [(name: String, module: any Module)] { get }
     /// Its result on a map of [1, channels, H, W].
     ///
@@ -33,18 +33,22 @@ extension Module {
     public var stateDict: [ParameterShape] {
         var result = parameters.map { ParameterShape(name: $0.name, shape: $0.shape) }
         for (name, child) in children {
-            result += child.stateDict.map { ParameterShape(name: "\(name).\($0.name)", shape: $0.shape) }
+            result += child.stateDict.map { ParameterShape(name: joined(name, $0.name), shape: $0.shape) }
         }
         return result
     }
 
-    /// The name of each module in this one, this one's being empty.
+    /// The name of each module in this one, this one's being `scope`.
     func scopes(under scope: String = "") -> [ObjectIdentifier: String] {
         var result = [ObjectIdentifier(self): scope]
         for (name, child) in children {
-            let childScope = scope.isEmpty ? name : "\(scope).\(name)"
-            result.merge(child.scopes(under: childScope)) { first, _ in first }
+            result.merge(child.scopes(under: joined(scope, name))) { first, _ in first }
         }
         return result
     }
+}
+
+/// A dotted name of two parts, either of which may be empty.
+func joined(_ scope: String, _ name: String) -> String {
+    scope.isEmpty || name.isEmpty ? scope + name : "\(scope).\(name)"
 }

@@ -45,7 +45,7 @@ final class Trace {
         guard let scope = scopes[ObjectIdentifier(module)] else {
             throw .architecture("\(module) is called by a module that does not list it among its children")
         }
-        let fullName = scope.isEmpty ? name : "\(scope).\(name)"
+        let fullName = joined(scope, name)
         if let parameter = parameters[fullName] { return parameter }
         guard let tensor = weights[fullName] else {
             throw .architecture("\(module) asks for \(fullName), which it does not list among its parameters")
