@@ -78,6 +78,7 @@ let package = Package(
         tests("ONNX", []),
         tests("Networks", ["ONNX", "Inference"]),
         tests("Inference", ["ONNX", "Networks"]),
+        tests("NeuralStages", ["Networks", "Inference", "StageHost"]),
         tests("AquatintPlugin", ["CAquatintPlugin"]),
         tests("StageHost", ["CAquatintPlugin", "ContentHash"]),
         tests("Runner", []),
