@@ -10,13 +10,9 @@ struct ExpressionParser {
         var view = String.UnicodeScalarView()
         view.append(contentsOf: scalars)
         let text = String(view)
-        let start = marks.first ?? SourceMark(line: 1, column: 1)
+        let start = place(of: 0, in: marks)
         guard scalars.count <= Expression.maximumLength else {
             throw Diagnostic(.limit, "an expression may have at most \(Expression.maximumLength) characters", at: start, file: file)
-        }
-        func mark(_ index: Int) -> SourceMark {
-            let position = marks.startIndex + index
-            return position < marks.endIndex ? marks[position] : (marks.last ?? start)
         }
         do throws(ExpressionProblem) {
             var parser = try ExpressionParser(Array(scalars), marks: marks)
@@ -26,7 +22,7 @@ struct ExpressionParser {
             }
             return Expression(text: trimmed(text), mark: start, root: root)
         } catch {
-            throw Diagnostic(.expression, error.message, at: mark(error.index), file: file, suggestion: error.suggestion)
+            throw Diagnostic(.expression, error.message, at: place(of: error.index, in: marks), file: file, suggestion: error.suggestion)
         }
     }
 
@@ -42,7 +38,9 @@ struct ExpressionParser {
         self.marks = marks
     }
 
-    private func mark(_ index: Int) -> SourceMark {
+    private func mark(_ index: Int) -> SourceMark { Self.place(of: index, in: marks) }
+
+    private static func place(of index: Int, in marks: ArraySlice<SourceMark>) -> SourceMark {
         let position = marks.startIndex + index
         return position < marks.endIndex ? marks[position] : (marks.last ?? SourceMark(line: 1, column: 1))
     }

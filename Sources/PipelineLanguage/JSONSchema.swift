@@ -1,7 +1,7 @@
 /// The pipeline format as JSON Schema (draft-07), for editors: completion, hover texts and checks while typing.
 ///
-/// It says what `check` says as far as a schema can: `${...}` may stand for any scalar, names may be written with `-` for `_`, and a
-/// number in quotes is a number.
+/// It says what `check` says as far as a schema can: `${...}` may stand for any scalar, arguments may be written with `-` for `_`, and
+/// a number in quotes is a number. The names of stages go by their canonical spelling.
 public enum JSONSchema {
     /// The schema for the stages of `catalogue`: valid JSON with sorted keys.
     public static func schema(for catalogue: Catalogue) -> String {

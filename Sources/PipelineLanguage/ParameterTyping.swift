@@ -1,8 +1,13 @@
 /// From text, or from an expression's value, to the value that a parameter takes. Image-typed parameters are read elsewhere: they
 /// need to know which images there are.
 extension ParameterDescription {
+    /// The name of a file that the pipeline itself opens or hands on.
+    static let file = ParameterDescription("file", .file, required: true)
+
     /// The value that `text` spells.
     func value(ofText text: String) throws(ScalarText.Problem) -> Value {
+        // A C string would end there: 'a\0.png' would name the file 'a'.
+        guard !text.utf8.contains(0) else { throw ScalarText.Problem(message: "must not hold a NUL character") }
         switch type {
         case .bool: return .bool(try ScalarText.bool(text))
         case .int: return .int(try checked(try ScalarText.int(text)))
@@ -10,7 +15,7 @@ extension ParameterDescription {
         case .double: return .double(try checked(try ScalarText.double(text)))
         case .string: return .string(choices.isEmpty ? text : try choice(text))
         case .file, .profile:
-            guard !text.isEmpty, !text.unicodeScalars.contains("\0") else {
+            guard !text.isEmpty else {
                 throw ScalarText.Problem(message: "must be \(type.described), not \(Quoted.text(text))")
             }
             return .string(text)
@@ -62,7 +67,8 @@ extension ParameterDescription {
         case .ints: .int(try checked(try ScalarText.int(text)))
         case .doubles, .colour: .double(try checked(try ScalarText.double(text)))
         case .flags: .string(try choice(text))
-        case .strings: .string(choices.isEmpty ? text : try choice(text))
+        case .strings where !choices.isEmpty: .string(try choice(text))
+        case .strings: try ParameterDescription(name, .string).value(ofText: text)
         default: try value(ofText: text)
         }
     }

@@ -133,9 +133,10 @@ extension NamedImage {
 }
 
 extension Pipeline {
+    /// A file's or profile's name.
     func text(_ scalar: Interpolation, in environment: Environment) throws(Diagnostics) -> String {
         var resolver = resolver(environment)
-        let value = resolver.evaluated(scalar)
+        let value = resolver.value(ArgumentNode(mark: scalar.mark, content: .scalar(scalar)), as: .file)
         return try resolver.finished(value).description
     }
 }

@@ -46,8 +46,11 @@ struct PipelineValidator {
     // MARK: Requirements
 
     private mutating func checkRequirements() {
-        if let range = pipeline.requires.vips, let mark = pipeline.requires.vipsMark, let version = catalogue.libraries["libvips"], !range.contains(version) {
-            list.error(.missingPlugin, mark, "the pipeline needs libvips \(range); this is \(version)")
+        if let range = pipeline.requires.vips, let mark = pipeline.requires.vipsMark {
+            let version = catalogue.libraries["libvips"]
+            if version.map(range.contains) != true {
+                list.error(.missingPlugin, mark, "the pipeline needs libvips \(range); this is \(version ?? "of unknown version")")
+            }
         }
         for plugin in pipeline.requires.plugins {
             let library = catalogue.libraries[plugin.name] != nil ? plugin.name : catalogue[plugin.name]?.library
@@ -91,7 +94,7 @@ struct PipelineValidator {
         for reference in file.expressions.flatMap(\.images) {
             list.error(.expression, reference.mark, "\(what) is needed before any image: it cannot depend on \(Quoted.text(reference.name))")
         }
-        resolve { resolver in _ = resolver.evaluated(file) }
+        resolve { resolver in _ = resolver.value(ArgumentNode(mark: file.mark, content: .scalar(file)), as: .file) }
     }
 
     // MARK: Stages

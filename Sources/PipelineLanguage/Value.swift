@@ -50,7 +50,7 @@ extension Value: CustomStringConvertible {
 }
 
 /// A mapping that keeps the order of the file.
-public struct ValueMap: Sendable, Hashable {
+public struct ValueMap: Sendable, Hashable, ExpressibleByDictionaryLiteral {
     public struct Entry: Sendable, Hashable {
         public var key: String
         public var value: Value
@@ -67,8 +67,8 @@ public struct ValueMap: Sendable, Hashable {
         self.entries = entries
     }
 
-    public init(_ pairs: KeyValuePairs<String, Value>) {
-        entries = pairs.map { Entry(key: $0.key, value: $0.value) }
+    public init(dictionaryLiteral pairs: (String, Value)...) {
+        entries = pairs.map { Entry(key: $0.0, value: $0.1) }
     }
 
     public subscript(key: String) -> Value? {

@@ -70,7 +70,11 @@ struct YAMLDoor {
                     return try convert(root, depth: 1).node
                 }
             } catch let error as YamlError {
-                if case .duplicatedKeysInMapping(_, let context) = error, disguiseKey(at: context.mark) { continue }
+                if case .duplicatedKeysInMapping(let names, let context) = error {
+                    if disguiseKey(at: context.mark) { continue }
+                    throw stop(.syntax, source.clamped(SourceMark(line: context.mark.line, column: context.mark.column)),
+                               "the key \(Quoted.text(restored(names.first ?? ""))) is written twice in one mapping")
+                }
                 diagnostics.append(YAMLProblem.diagnostic(for: error, in: source))
                 throw Stop()
             } catch {

@@ -11,9 +11,8 @@ enum YAMLProblem {
                 ? "a second document begins here: a pipeline file holds one"
                 : "this is not valid YAML: \(problem)"
             return made(message, mark, source)
-        case .duplicatedKeysInMapping(let names, let context):
-            let name = names.first ?? ""
-            return made("the key \(Quoted.text(name)) is written twice in one mapping", context.mark, source)
+        case .duplicatedKeysInMapping(_, let context):
+            return made("a key is written twice in this mapping", context.mark, source)
         case .memory:
             return Diagnostic(.limit, "not enough memory to read the file", at: nil, file: source.name)
         case .reader(let problem, _, _, _), .writer(let problem), .emitter(let problem), .representer(let problem):
