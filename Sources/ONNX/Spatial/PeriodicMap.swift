@@ -88,6 +88,27 @@ struct PeriodicMap: Hashable, Sendable {
 }
 
 extension PeriodicMap {
+    /// Counts an index's own place among what it reads.
+    ///
+    /// A tensor that a layer has cropped ends before the tile does, and the next layer pads there, in the middle of the image. So a
+    /// tile must be so large that every index that is read exists in it:
+    /// ```
+    /// tile from o, both ends on the grid of S:  index j exists   iff  rate * j >= o   and   rate * (j + 1 + missing) <= end of the tile
+    /// missing: by how many indices the tensor is shorter than the image says, at any multiple of S
+    /// ```
+    /// - Parameters:
+    ///   - size: the tensor's extent where the image's is `imageSize`, a multiple of S.
+    func withEnds(size: Int, imageSize: Int) -> PeriodicMap {
+        let missing = floorDivide(imageSize * period, advance) - size
+        let ended = (0..<period).map { index -> Span? in
+            let own = Span(low: floorDivide(advance * index, period), high: -floorDivide(-advance * (index + 1 + missing), period) - 1)
+            // A place between the taps of a transposed convolution reads nothing, but holds the bias: it must exist all the same.
+            guard let span = spans[index] else { return Span(low: own.low, high: max(own.low, own.high)) }
+            return Span(low: min(span.low, own.low), high: max(span.high, own.high))
+        }
+        return PeriodicMap(period: period, advance: advance, spans: ended)
+    }
+
     func windowed(_ window: Window) -> PeriodicMap? {
         composed(cycle: 1, shift: window.stride) { index in
             let first = window.stride * index - window.padBefore

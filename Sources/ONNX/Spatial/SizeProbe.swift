@@ -139,6 +139,13 @@ struct SizeProbe {
             }
         }
         guard base.klass < .unknown else { return sizesOnly(base, reasons: base.reasons(.unknown) ?? []) }
+        // Layers may differ from the image's size by a fixed number of samples only.
+        if let ended = try? trace(base.size, countsEnds: true) {
+            for other in others {
+                guard let otherEnded = try? trace(other.size, countsEnds: true), let difference = ended.difference(from: otherEnded) else { continue }
+                return sizesOnly(base, reasons: [difference])
+            }
+        }
         return settle(base, others: others)
     }
 
@@ -174,10 +181,10 @@ struct SizeProbe {
         return finding
     }
 
-    private func trace(_ size: Size) throws(ONNXError) -> SizeTrace {
+    private func trace(_ size: Size, countsEnds: Bool = false) throws(ONNXError) -> SizeTrace {
         let shape = layout.shape(template, width: size.width, height: size.height)
         let facts = try model.facts(with: [input: shape])
-        let tracer = SpatialTracer(model: model, facts: facts, input: input, places: places)
+        let tracer = SpatialTracer(model: model, facts: facts, input: input, places: places, countsEnds: countsEnds)
         return SizeTrace(size: size, tracer: tracer, output: output)
     }
 
@@ -188,6 +195,9 @@ struct SizeProbe {
             return Finding(klass: .unknown, reasons: (base.reasons(base.klass) ?? []) + ["the output \"\(output)\" has no axes that follow the image's"],
                            axes: sizesOnly(base, reasons: []).axes)
         }
+        guard let ends = (try? trace(base.size, countsEnds: true))?.outputMaps else {
+            return sizesOnly(base, reasons: ["what the network reads at the ends of its layers is not followed"])
+        }
         var axes: [ImageAxis: SpatialAnalysis.Axis] = [:]
         for axis in ImageAxis.allCases {
             guard let map = maps[axis], let outputSize = base.outputSize(axis) else { continue }
@@ -195,7 +205,8 @@ struct SizeProbe {
             let scale = map.rate.inverse
             (result.scaleNumerator, result.scaleDenominator) = (scale.numerator, scale.denominator)
             result.stride = base.stride(axis)
-            (result.haloBefore, result.haloAfter) = Self.halos(map, stride: result.stride)
+            guard let ended = ends[axis] else { continue }
+            (result.haloBefore, result.haloAfter) = Self.halos(ended, stride: result.stride)
             // At multiples of S the output lacks a fixed number of samples, or none: anything else is no scale at all.
             let missing = base.size[axis] * scale.numerator / scale.denominator - outputSize
             for other in others where other.size[axis] * scale.numerator / scale.denominator - (other.outputSize(axis) ?? .max / 2) != missing {

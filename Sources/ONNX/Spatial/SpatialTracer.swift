@@ -4,6 +4,8 @@
 struct SpatialTracer {
     let model: Model
     let facts: [String: ValueFacts]
+    /// Set where ends count.
+    private var imageSize: [ImageAxis: Int] = [:]
     private(set) var values: [String: TracedValue] = [:]
     /// By the value whose making they are about.
     private(set) var verdicts: [String: [Verdict]] = [:]
@@ -12,7 +14,9 @@ struct SpatialTracer {
     ///   - facts: the extents of every value.
     ///   - input: the image.
     ///   - places: which of the image's axes each of the input's axes follows.
-    init(model: Model, facts: [String: ValueFacts], input: String, places: [ImageAxis?]) {
+    ///   - countsEnds: whether an index's own place counts among what it reads (``PeriodicMap/withEnds(size:imageSize:)``); right only at sizes
+    ///     that are multiples of S.
+    init(model: Model, facts: [String: ValueFacts], input: String, places: [ImageAxis?], countsEnds: Bool) {
         self.model = model
         self.facts = facts
         for (name, facts) in model.constantFacts { values[name] = .constant(Self.trait(facts)) }
@@ -23,6 +27,7 @@ struct SpatialTracer {
         let extents = facts[input]?.dims ?? []
         let dims = zip(extents, places).map { extent, axis in [Factor(size: extent, kind: axis.map { .axis($0) } ?? .plain)] }
         values[input] = .image(ImageTensor(dims: dims, maps: [.x: .identity, .y: .identity]))
+        for (extent, place) in zip(extents, places) { if countsEnds, let place { imageSize[place] = extent } }
         for node in model.nodes { trace(node) }
     }
 
@@ -37,12 +42,21 @@ struct SpatialTracer {
         let captured = node.captures.compactMap { values[$0] }
         let results = rule.apply(captures: captured)
         for (index, name) in node.outputs.enumerated() where !name.isEmpty {
-            values[name] = index < results.count ? results[index] : .opaque
+            values[name] = index < results.count ? withEnds(results[index]) : .opaque
             if !rule.verdicts.isEmpty { verdicts[name] = rule.verdicts }
             if index >= results.count, rule.verdicts.isEmpty {
                 verdicts[name] = [Verdict(klass: .unknown, reason: "output \(index) of \(node.op) is not followed")]
             }
         }
+    }
+
+    private func withEnds(_ value: TracedValue) -> TracedValue {
+        guard case .image(var tensor) = value else { return value }
+        for factor in tensor.dims.joined() {
+            guard case .axis(let axis) = factor.kind, let size = imageSize[axis] else { continue }
+            tensor.maps[axis] = tensor.maps[axis]?.withEnds(size: factor.size, imageSize: size)
+        }
+        return .image(tensor)
     }
 
     /// The nodes, in order, whose results the value `output` is made from and that see the image.
