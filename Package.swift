@@ -60,8 +60,8 @@ let package = Package(
         module("ContentHash", []),
         module("NeuralStages", ["AquatintPlugin", "Networks"]),
         module("StageHost", ["Vips", "PipelineLanguage", "ONNX", "Inference", "CAquatintPlugin", "ContentHash"]),
-        module("Runner", ["Vips", "PipelineLanguage", "StageHost"]),
-        .executableTarget(name: "aquatint", dependencies: ["Runner", argumentParser], swiftSettings: strict),
+        module("Runner", ["Vips", "PipelineLanguage", "StageHost", "Inference", "ContentHash"]),
+        .executableTarget(name: "aquatint", dependencies: ["Runner", "StageHost", "PipelineLanguage", "Inference", "Vips", "ONNX", argumentParser], swiftSettings: strict),
 
         plugin("SeparableConvPlugin", folder: "separable_conv", ["AquatintPlugin", "Networks", "NeuralStages"]),
         plugin("AttentionPlugin", folder: "attention", ["AquatintPlugin", "Networks", "NeuralStages"]),

@@ -5,6 +5,8 @@ public struct StageError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The kinds of failure of the plug-in interface.
     public enum Code: String, Sendable, Hashable, CaseIterable {
         case parameter, geometry, memory, io, cancelled, unsupported, `internal`
+        /// The stage gave NaN or infinity. Found by the host.
+        case notFinite
 
         init(result: Int32) {
             switch Int(result) {

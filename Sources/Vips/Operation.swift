@@ -83,7 +83,7 @@ public enum Operation {
     }
 
     /// Runs an operation whose result is the image `out`.
-    static func image(_ nickname: String, _ arguments: [String: Argument]) throws(VipsError) -> Image {
+    public static func image(_ nickname: String, _ arguments: [String: Argument]) throws(VipsError) -> Image {
         guard case .image(let image)? = try call(nickname, arguments)["out"] else {
             throw VipsError(operation: nickname, message: "it makes no image")
         }

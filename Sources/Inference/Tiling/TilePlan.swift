@@ -4,6 +4,11 @@ public struct TilePlan: Sendable, Hashable {
     /// Bytes that the largest tile needs.
     public let memory: Int
 
+    public init(grid: TileGrid, memory: Int) {
+        self.grid = grid
+        self.memory = memory
+    }
+
     /// The tile edges that are tried, in input pixels with halos, the largest first.
     public static let ladder = [1024, 768, 512, 384, 256, 192, 128]
     /// Beyond this, exact tiles cost more than they should do unasked.
@@ -75,7 +80,7 @@ public struct TilePlan: Sendable, Hashable {
 }
 
 /// `1.5 GiB`, as messages show sizes.
-func byteText(_ bytes: Int) -> String {
+public func byteText(_ bytes: Int) -> String {
     var value = Double(bytes), unit = "bytes"
     for next in ["KiB", "MiB", "GiB", "TiB"] where value >= 1024 {
         value /= 1024

@@ -1,0 +1,46 @@
+internal import PipelineLanguage
+internal import StageHost
+internal import Vips
+
+/// A pipeline resolved for one input: the very objects that a run would execute.
+public struct Explanation: Sendable {
+    /// `sequential`, `random`, or `shrink-on-load`.
+    public var access: String
+    public var input: String
+    public var stages: [StageTrace]
+    public var outputs: [String]
+    public var notes: [String]
+    /// Bytes of the largest network run, or nil without one.
+    public var memory: Int?
+
+    /// Opens the input's header and builds everything, without computing pixels (but where a stage answers with numbers).
+    public init(input path: String, session: RunSession, memoryBudget: Int) throws(RunError) {
+        let context = ImageContext(memoryBudget: memoryBudget)
+        let planned = PlannedImage(index: 0, input: InputFile(path: path, folder: ""), outputs: session.pipeline.outputs.map { _ in "" }, bytes: 0)
+        do throws(ImageFailure) {
+            let opened = try InputImage.open(path, session: session, context: context)
+            guard let frame = opened.frames.first else { throw ImageFailure("load", "there is no page") }
+            let scope = ImageScope(input: frame, facts: opened.facts, shared: session.images, variables: session.variables)
+            var builder = ImageBuilder(pipeline: session.pipeline, library: session.library, stages: session.stages, context: context, scope: scope)
+            try builder.run(session.pipeline.stages, skippingFirst: opened.firstStageIsDone)
+            access = opened.firstStageIsDone ? "shrink-on-load" : StreamingCheck(session).allows ? "sequential" : "random"
+            input = "\(opened.facts.width) x \(opened.facts.height), \(opened.facts.bands) bands, \(opened.facts.format), \(opened.facts.interpretation)"
+            stages = builder.trace
+            outputs = []
+            for (index, output) in session.pipeline.outputs.enumerated() {
+                var branch = builder
+                if let from = output.from, let entry = branch.scope.entry(named: from.text) { branch.scope.advance(to: entry, named: nil) }
+                let before = branch.trace.count
+                try branch.run(output.stages, prefix: "output \(index + 1), ")
+                stages += branch.trace.dropFirst(before)
+                let image = branch.scope.previous.image
+                outputs.append("\(output.file.source): \(image)")
+            }
+            notes = context.notes
+            memory = stages.compactMap(\.network?.memory).max()
+        } catch {
+            let stage = error.stage.map { "stage \($0): " } ?? ""
+            throw RunError(.someFailed, "\(planned.input.path): \(stage)\(error.message)")
+        }
+    }
+}

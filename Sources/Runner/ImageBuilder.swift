@@ -1,0 +1,204 @@
+internal import Foundation
+public import PipelineLanguage
+public import StageHost
+internal import Vips
+
+/// Builds the lazily computed images of one input: stage after stage, in the order of the file.
+///
+/// Sizes and formats are known at once, pixels are computed when an output is written; only stages that answer with
+/// numbers (`set`), and images that several consumers share behind a plug-in, are computed on the way.
+struct ImageBuilder {
+    private let pipeline: Pipeline
+    private let library: StageLibrary
+    private let stages: StageSession
+    let context: ImageContext
+    var scope: ImageScope
+    /// What was built, for `explain`.
+    private(set) var trace: [StageTrace] = []
+    /// How often a result is read by later stages or outputs, by its `as` name.
+    private let readers: ReaderCount
+
+    init(pipeline: Pipeline, library: StageLibrary, stages: StageSession, context: ImageContext, scope: ImageScope) {
+        self.pipeline = pipeline
+        self.library = library
+        self.stages = stages
+        self.context = context
+        self.scope = scope
+        readers = ReaderCount(pipeline)
+    }
+
+    /// Runs a list of stages on `scope.previous`.
+    ///
+    /// - Parameter prefix: what stands before a stage's number in messages: empty for the main list.
+    /// - Parameter skippingFirst: the first stage was already done while the file was opened.
+    mutating func run(_ stages: [StageUse], prefix: String = "", skippingFirst: Bool = false) throws(ImageFailure) {
+        for (index, use) in stages.enumerated() {
+            if context.isCancelled { throw ImageFailure("cancelled", "given up") }
+            let label = "\(prefix)\(index + 1): \(use.name)"
+            if index == 0, skippingFirst {
+                trace.append(StageTrace(label: label, arguments: [:], image: scope.previous.image, note: "done while decoding"))
+                if let name = use.asName { scope.advance(to: scope.previous, named: name) }
+                continue
+            }
+            do {
+                guard try use.isEnabled(in: scope.environment, pipeline: pipeline) else {
+                    trace.append(StageTrace(label: label, arguments: [:], image: scope.previous.image, note: "skipped by when"))
+                    if let name = use.asName { scope.advance(to: scope.previous, named: name) }
+                    continue
+                }
+            } catch {
+                throw ImageFailure(error, stage: label)
+            }
+            try apply(use, label: label)
+        }
+    }
+
+    private mutating func apply(_ use: StageUse, label: String) throws(ImageFailure) {
+        guard let description = library.catalogue[use.name] else {
+            throw ImageFailure("stage", stage: label, "there is no stage '\(use.name)'")
+        }
+        let arguments: [String: Value]
+        do {
+            arguments = try use.arguments(for: description, in: scope.environment, pipeline: pipeline)
+        } catch {
+            throw ImageFailure(error, stage: label)
+        }
+        guard let running = use.inName == nil ? scope.previous : scope.entry(named: use.inName ?? "") else {
+            throw ImageFailure("stage", stage: label, "there is no image '\(use.inName ?? "prev")'")
+        }
+        var primary = running
+        // A number computed from an expensive image computes its pixels; the next stage would compute them again.
+        if !use.set.isEmpty, primary.isExpensive { primary = try materialised(primary, label) }
+        var isExpensive = primary.isExpensive || description.kind != .vips
+        let result: StageResult
+        do throws(StageError) {
+            result = try stages.apply(
+                description, arguments: arguments, primary: primary.image, outputs: Set(use.set.map { ImageScope.canonical($0.output.text) }),
+                alpha: use.alpha ?? pipeline.alpha, context: context
+            ) { (reference) throws(StageError) in
+                try image(reference, like: primary.image, isExpensive: &isExpensive)
+            }
+        } catch {
+            throw ImageFailure(error, stage: label)
+        }
+        for setting in use.set {
+            guard let value = result.values[ImageScope.canonical(setting.output.text)] else {
+                throw ImageFailure("stage", stage: label, "the stage gave no '\(setting.output.text)'")
+            }
+            scope.environment.variables[setting.variable.text] = value
+        }
+        if description.kind == .vips, description.name == "cast", case .string(let format)? = arguments["format"] {
+            scope.castFormat = BandFormat(rawValue: format)
+        }
+        trace.append(StageTrace(label: label, arguments: arguments, image: result.image ?? primary.image, network: result.network,
+                                note: result.image == nil ? "computes a number" : nil))
+        guard let image = result.image else {
+            if let name = use.asName { scope.advance(to: scope.previous, named: name) }
+            return
+        }
+        var entry = ImageScope.Entry(image: image, isExpensive: isExpensive)
+        if isExpensive, let name = use.asName, readers.count(of: name) > 1 { entry = try materialised(entry, label) }
+        scope.advance(to: entry, named: use.asName)
+    }
+
+    /// The image that an argument stands for.
+    private func image(_ reference: ImageReference, like primary: Image, isExpensive: inout Bool) throws(StageError) -> Image {
+        func entry(_ name: String) throws(StageError) -> Image {
+            guard let entry = scope.entry(named: name) else { throw StageError.host("there is no image '\(name)'") }
+            if entry.isExpensive { isExpensive = true }
+            return entry.image
+        }
+        do {
+            switch reference {
+            case .previous: return try entry("prev")
+            case .input: return try entry("input")
+            case .named(let name): return try entry(name)
+            case .constant(let bands): return try primary.constant(bands)
+            case .matrix(let matrix): return try Image.matrix(matrix.rows, scale: matrix.scale, offset: matrix.offset)
+            }
+        } catch let error as StageError {
+            throw error
+        } catch let error as VipsError {
+            throw StageError.vips(error)
+        } catch {
+            throw StageError.host("\(error)")
+        }
+    }
+
+    /// The entry with its pixels computed once and kept: in memory, or in a temporary file where they would take too much of the budget.
+    func materialised(_ entry: ImageScope.Entry, _ label: String) throws(ImageFailure) -> ImageScope.Entry {
+        let image = entry.image
+        let bytes = image.width.multipliedReportingOverflow(by: image.height)
+        let size = bytes.overflow ? Int.max : bytes.partialValue.multipliedReportingOverflow(by: image.bytesPerPixel).partialValue
+        do {
+            if size >= 0, size <= context.memoryBudget / 4 {
+                return ImageScope.Entry(image: try image.materialised())
+            }
+            let path = Path.join(FileManager.default.temporaryDirectory.path, "aquatint-\(ProcessInfo.processInfo.processIdentifier)-\(UUID().uuidString).v")
+            defer { unlink(path) }                       // the open mapping keeps the pixels
+            try image.save(path, saver: "vipssave")
+            return ImageScope.Entry(image: try Image.load(path))
+        } catch {
+            if let first = context.firstFailure { throw ImageFailure(first, stage: label) }
+            throw ImageFailure(error, code: "stage", stage: label)
+        }
+    }
+}
+
+/// One stage as it was resolved for one image.
+public struct StageTrace: Sendable {
+    public var label: String
+    public var arguments: [String: Value]
+    public var size: (width: Int, height: Int)
+    public var summary: String
+    public var network: NetworkReport?
+    public var note: String?
+
+    init(label: String, arguments: [String: Value], image: Image, network: NetworkReport? = nil, note: String? = nil) {
+        self.label = label
+        self.arguments = arguments
+        size = (image.width, image.height)
+        summary = image.description
+        self.network = network
+        self.note = note
+    }
+}
+
+/// How many places of a pipeline read an `as` name. The stage after the named one reads it too, through `prev`.
+struct ReaderCount {
+    private var counts: [String: Int] = [:]
+
+    init(_ pipeline: Pipeline) {
+        visit(pipeline.stages)
+        for output in pipeline.outputs {
+            if let from = output.from { add(from.text) }
+            visit(output.stages)
+        }
+        // Every output without a `from` reads the last result; the visit has counted one of them.
+        if let last = pipeline.stages.last?.asName {
+            counts[ImageScope.canonical(last), default: 0] += max(0, pipeline.outputs.filter { $0.from == nil }.count - 1)
+        }
+    }
+
+    private mutating func visit(_ stages: [StageUse]) {
+        for (index, use) in stages.enumerated() {
+            if let name = use.inName { add(name) }
+            if let argument = use.argument { addReferences(argument) }
+            let next = index + 1 < stages.count ? stages[index + 1] : nil
+            if let name = use.asName, next?.inName == nil { add(name) }
+        }
+    }
+
+    func count(of name: String) -> Int { counts[ImageScope.canonical(name)] ?? 0 }
+
+    private mutating func add(_ name: String) { counts[ImageScope.canonical(name), default: 0] += 1 }
+
+    private mutating func addReferences(_ node: ArgumentNode) {
+        switch node.content {
+        case .empty: break
+        case .scalar(let scalar): add(scalar.source)
+        case .list(let items): for item in items { addReferences(item) }
+        case .map(let entries): for entry in entries { addReferences(entry.node) }
+        }
+    }
+}

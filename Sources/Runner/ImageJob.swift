@@ -1,0 +1,148 @@
+internal import Foundation
+internal import PipelineLanguage
+internal import StageHost
+internal import Vips
+
+/// One input from its file to its outputs.
+struct ImageJob {
+    let session: RunSession
+    let planned: PlannedImage
+    let context: ImageContext
+    /// Told of the share of the work that is done, 0...1; from any thread.
+    let progress: @Sendable (Double) -> Void
+
+    struct Outcome {
+        var pixels: Int
+        var traces: [StageTrace]
+    }
+
+    /// Makes the outputs. They appear together, or none does.
+    func run() throws(ImageFailure) -> Outcome {
+        let opened = try InputImage.open(planned.input.path, session: session, context: context)
+        let deadline = session.pipeline.limits.timeout.map { Date().addingTimeInterval($0) }
+        let prepared = try outputs(of: opened)
+        var transaction = OutputTransaction()
+        for (index, output) in prepared.enumerated() {
+            let share = 1 / Double(prepared.count), start = Double(index) * share
+            let temporary: String
+            do throws(RunError) {
+                temporary = try transaction.temporaryName(for: planned.outputs[index])
+            } catch {
+                throw ImageFailure("save", error.description, endsRun: error.status == .cannotCreateOutput || error.status == .inputOutput ? error : nil)
+            }
+            try save(output, to: temporary, from: start, share, deadline)
+        }
+        if context.isCancelled { throw ImageFailure("cancelled", "given up") }
+        do throws(RunError) {
+            try transaction.commit()
+        } catch {
+            throw ImageFailure("save", error.description, endsRun: error)
+        }
+        return Outcome(pixels: opened.facts.width * opened.facts.height * max(1, opened.frames.count), traces: prepared.first?.traces ?? [])
+    }
+
+    /// An image that is ready to be saved.
+    struct PreparedOutput {
+        var image: Image
+        var saver: String
+        var options: [String: Argument]
+        var traces: [StageTrace]
+    }
+
+    /// Builds the graph of every output, frame by frame where the input has several.
+    func outputs(of opened: InputImage) throws(ImageFailure) -> [PreparedOutput] {
+        var frames: [[(image: Image, builder: ImageBuilder)]] = []
+        for frame in opened.frames {
+            let scope = ImageScope(input: frame, facts: opened.facts, shared: session.images, variables: session.variables)
+            var builder = ImageBuilder(pipeline: session.pipeline, library: session.library, stages: session.stages, context: context, scope: scope)
+            try builder.run(session.pipeline.stages, skippingFirst: opened.firstStageIsDone)
+            if session.pipeline.outputs.count > 1, builder.scope.previous.isExpensive {
+                builder.scope.previous = try builder.materialised(builder.scope.previous, "outputs")
+            }
+            var images: [(Image, ImageBuilder)] = []
+            for (index, output) in session.pipeline.outputs.enumerated() {
+                var branch = builder
+                if let from = output.from {
+                    guard let entry = branch.scope.entry(named: from.text) else { throw ImageFailure("output", "there is no image '\(from.text)'") }
+                    branch.scope.advance(to: entry, named: nil)
+                }
+                try branch.run(output.stages, prefix: session.pipeline.outputs.count > 1 ? "output \(index + 1), " : "output, ")
+                images.append((branch.scope.previous.image, branch))
+            }
+            frames.append(images)
+        }
+        var result: [PreparedOutput] = []
+        for index in session.pipeline.outputs.indices {
+            guard let first = frames.first?[index] else { continue }
+            let image = try InputImage.joined(frames.map { $0[index].image })
+            result.append(try finish(image, session.pipeline.outputs[index], planned.outputs[index], opened, first.builder))
+        }
+        return result
+    }
+
+    /// Depth, profile, metadata and saver options.
+    private func finish(_ image: Image, _ output: OutputSpec, _ path: String, _ opened: InputImage, _ builder: ImageBuilder) throws(ImageFailure) -> PreparedOutput {
+        let ext = Path.split(Path.base(path)).ext
+        guard let saver = session.library.catalogue.saver(forExtension: ext) else {
+            throw ImageFailure("save", "nothing here writes '\(ext)'")
+        }
+        let label = "output"
+        do {
+            var (image, notes) = try OutputFinish(saver: saver.name, inputFormat: opened.format, castFormat: builder.scope.castFormat).apply(image)
+            for note in notes { context.note(note) }
+            notes = []
+            let environment = builder.scope.environment
+            var options = try VipsStage.options(try output.options(for: saver, in: environment, pipeline: session.pipeline), of: saver.name)
+            let profile = try output.profileName(in: environment, pipeline: session.pipeline)
+            image = try ColourOut(profile: profile.map(session.stages.files.profile), isStripped: output.metadata == .strip).apply(image)
+            image = try image.withoutHostFields()
+            if output.metadata == .strip { options.merge(Self.stripping(saver), uniquingKeysWith: { own, _ in own }) }
+            return PreparedOutput(image: image, saver: saver.name, options: options, traces: builder.trace)
+        } catch let error as VipsError {
+            throw ImageFailure(error, code: "save", stage: label)
+        } catch let error as StageError {
+            throw ImageFailure(error, stage: label)
+        } catch let error as Diagnostics {
+            throw ImageFailure(error, stage: label)
+        } catch {
+            throw ImageFailure("save", stage: label, "\(error)")
+        }
+    }
+
+    /// `strip` became `keep` in libvips 8.15.
+    private static func stripping(_ saver: StageDescription) -> [String: Argument] {
+        if saver.parameter("keep") != nil { return ["keep": "none"] }
+        return saver.parameter("strip") != nil ? ["strip": true] : [:]
+    }
+
+    /// Computes the pixels and writes them.
+    private func save(_ output: PreparedOutput, to path: String, from start: Double, _ share: Double, _ deadline: Date?) throws(ImageFailure) {
+        let context = context, progress = progress
+        let expired = Expiry()
+        do {
+            let watched = try output.image.onProgress { done, total in
+                if let deadline, Date() > deadline {
+                    expired.set()
+                    context.cancel()
+                }
+                if total > 0 { progress(start + share * Double(done) / Double(total)) }
+                return !context.isCancelled
+            }
+            try watched.save(path, saver: output.saver, options: output.options)
+        } catch {
+            if expired.isSet { throw ImageFailure("timeout", "took longer than the \(session.pipeline.limits.timeout ?? 0) seconds of limits.timeout") }
+            if let first = context.firstFailure { throw ImageFailure(first, stage: first.stage.isEmpty ? nil : first.stage) }
+            if context.isCancelled { throw ImageFailure("cancelled", "given up") }
+            let isFull = error.message.contains("No space left") || error.message.contains("quota exceeded")
+            throw ImageFailure("save", "\(error.description)", endsRun: isFull ? RunError(.inputOutput, "the disk is full: \(error.message)") : nil)
+        }
+    }
+}
+
+/// Whether a time limit ended the work: told by libvips' threads, read by the one that waits.
+private final class Expiry: @unchecked Sendable {
+    private let lock = NSLock()
+    private var value = false
+    func set() { lock.withLock { value = true } }
+    var isSet: Bool { lock.withLock { value } }
+}

@@ -1,0 +1,198 @@
+public import Foundation
+
+/// One image file that a run was given.
+public struct InputFile: Sendable, Equatable {
+    /// As it can be opened: the given argument, or the given folder plus what lies below it.
+    public let path: String
+    /// The place below the folder that was given, without its file name: empty for a file given by itself.
+    public let folder: String
+
+    public var name: String { Path.base(path) }
+    /// Place and name below the given folder.
+    var relativePath: String { Path.join(folder, name) }
+}
+
+/// A file that lies among the inputs and is none, and why.
+public struct Stray: Sendable, Equatable {
+    public let path: String
+    public let reason: String
+}
+
+/// Which files a run works on. Folders are walked to their depth, patterns are expanded, litter is skipped and counted.
+public struct InputSelection: Sendable {
+    public var arguments: [String]
+    public var includes: [GlobPattern] = []
+    public var excludes: [GlobPattern] = []
+    public var isRecursive = true
+    public var followsLinks = false
+    /// Lists on standard input end their names with a zero byte instead of a line feed.
+    public var isNulSeparated = false
+    /// A folder whose contents are never inputs: the run's own output.
+    public var output: String?
+
+    public init(arguments: [String]) { self.arguments = arguments }
+
+    public struct Found: Sendable {
+        public var files: [InputFile] = []
+        public var strays: [Stray] = []
+        /// Folders that could not be listed, one message each.
+        public var unreadable: [Stray] = []
+    }
+
+    /// - Parameter isImage: told of every file whose name does not end in a known image extension: looks at its content.
+    /// - Throws: `RunError` 66 for an argument that names nothing.
+    public func resolve(
+        knownExtensions: Set<String>, isImage: @escaping (String) -> Bool,
+        standardInput: () -> [UInt8] = { Array(FileHandle.standardInput.readDataToEndOfFile()) }
+    ) throws(RunError) -> Found {
+        var walk = Walk(selection: self, knownExtensions: knownExtensions, isImage: isImage)
+        for argument in try expandedArguments(standardInput) { try walk.take(argument) }
+        walk.found.files.sort { NaturalOrder.precedes($0.path, $1.path) }
+        return walk.found
+    }
+
+    private func expandedArguments(_ standardInput: () -> [UInt8]) throws(RunError) -> [String] {
+        var result: [String] = []
+        for argument in arguments {
+            if argument == "-" {
+                let separator: UInt8 = isNulSeparated ? 0 : 10
+                for line in standardInput().split(separator: separator) {
+                    var name = String(decoding: line, as: UTF8.self)
+                    if !isNulSeparated, name.hasSuffix("\r") { name.removeLast() }
+                    if !name.isEmpty { result.append(name) }
+                }
+            } else if FileStatus(argument) == nil, GlobPattern.isPattern(argument) {
+                let names = expand(argument)
+                guard !names.isEmpty else { throw RunError(.inputMissing, "no file matches '\(argument)'") }
+                result += names
+            } else {
+                result.append(argument)
+            }
+        }
+        return result
+    }
+
+    /// Files that match a pattern which the shell did not expand (it was quoted, or the list came from elsewhere).
+    private func expand(_ pattern: String) -> [String] {
+        let parts = pattern.split(separator: "/", omittingEmptySubsequences: true).map(String.init)
+        let fixed = parts.prefix { !GlobPattern.isPattern($0) }
+        let start = (pattern.hasPrefix("/") ? "/" : "") + fixed.joined(separator: "/")
+        let rest = parts.dropFirst(fixed.count).joined(separator: "/")
+        // A leading slash makes the pattern one of paths, also where it is a single component.
+        let glob = GlobPattern("/" + rest)
+        let depth = rest.contains("**") ? Int.max : rest.split(separator: "/").count
+        var names: [String] = []
+        func visit(_ folder: String, _ relative: String, _ level: Int) {
+            for name in (try? FileManager.default.contentsOfDirectory(atPath: folder.isEmpty ? "." : folder)) ?? [] {
+                if name.hasPrefix("."), !rest.hasPrefix(".") { continue }
+                let below = Path.join(relative, name), path = Path.join(folder, name)
+                if glob.matches(below) { names.append(path) }
+                if level < depth, FileStatus(path, followLinks: followsLinks)?.kind == .directory {
+                    visit(path, below, level + 1)
+                }
+            }
+        }
+        visit(start, "", 1)
+        return names.sorted(by: NaturalOrder.precedes)
+    }
+}
+
+/// The walk itself: what has been seen, so that a file given twice is taken once and a loop of links ends.
+private struct Walk {
+    let selection: InputSelection
+    let knownExtensions: Set<String>
+    let isImage: (String) -> Bool
+    var found = InputSelection.Found()
+    private var seenFiles: Set<String> = []
+    private var openFolders: Set<String> = []
+    private let output: String?
+
+    init(selection: InputSelection, knownExtensions: Set<String>, isImage: @escaping (String) -> Bool) {
+        self.selection = selection
+        self.knownExtensions = knownExtensions
+        self.isImage = isImage
+        output = selection.output.map(Path.real)
+    }
+
+    mutating func take(_ argument: String) throws(RunError) {
+        guard let status = FileStatus(argument) else {
+            throw RunError(.inputMissing, "input '\(argument)' does not exist or cannot be read")
+        }
+        switch status.kind {
+        case .directory: visit(argument, below: "")
+        case .file: add(argument, folder: "", given: true)
+        case .other: throw RunError(.inputMissing, "input '\(argument)' is neither a file nor a folder")
+        }
+    }
+
+    private mutating func visit(_ folder: String, below: String) {
+        let real = Path.real(folder)
+        // Its own output is never an input, wherever it lies; nor is a folder inside itself through a link.
+        if real == output, !below.isEmpty { return }
+        guard openFolders.insert(real).inserted else { return }
+        defer { openFolders.remove(real) }
+        let names: [String]
+        do {
+            names = try FileManager.default.contentsOfDirectory(atPath: folder).sorted(by: NaturalOrder.precedes)
+        } catch {
+            found.unreadable.append(Stray(path: folder, reason: "the folder cannot be listed"))
+            return
+        }
+        for name in names {
+            let path = Path.join(folder, name), relative = Path.join(below, name)
+            if name == ".aquatint" { continue }
+            if FileStatus.isSymbolicLink(path), !selection.followsLinks {
+                found.strays.append(Stray(path: path, reason: "symbolic link (--follow-symlinks takes it)"))
+                continue
+            }
+            guard let status = FileStatus(path) else {
+                found.strays.append(Stray(path: path, reason: "cannot be read"))
+                continue
+            }
+            switch status.kind {
+            case .directory:
+                if selection.isRecursive { visit(path, below: relative) }
+            case .file:
+                if isWanted(relative) { add(path, folder: below, given: false) }
+            case .other:
+                found.strays.append(Stray(path: path, reason: "not a regular file"))
+            }
+        }
+    }
+
+    private func isWanted(_ relative: String) -> Bool {
+        if selection.excludes.contains(where: { $0.matches(relative) }) { return false }
+        return selection.includes.isEmpty || selection.includes.contains { $0.matches(relative) }
+    }
+
+    private mutating func add(_ path: String, folder: String, given: Bool) {
+        let name = Path.base(path)
+        if !given {
+            if let reason = Litter.reason(name) {
+                found.strays.append(Stray(path: path, reason: reason))
+                return
+            }
+            let ext = Path.split(name).ext.dropFirst().lowercased()
+            if !knownExtensions.contains(ext), !isImage(path) {
+                found.strays.append(Stray(path: path, reason: "not an image by name or content"))
+                return
+            }
+        }
+        guard seenFiles.insert(Path.absolute(path)).inserted else { return }
+        found.files.append(InputFile(path: path, folder: folder))
+    }
+}
+
+/// Files that systems leave among pictures.
+private enum Litter {
+    static func reason(_ name: String) -> String? {
+        switch name.lowercased() {
+        case ".ds_store", "thumbs.db", "desktop.ini", "ehthumbs.db", ".directory":
+            return "left there by a file browser"
+        default:
+            if name.hasPrefix("._") { return "AppleDouble metadata" }
+            if name.hasPrefix(".aquatint-") { return "a temporary file of another run" }
+            return name.hasPrefix(".") ? "hidden file" : nil
+        }
+    }
+}

@@ -1,0 +1,157 @@
+internal import PipelineLanguage
+internal import StageHost
+internal import Vips
+
+/// An input as it was opened: header read, pixels not yet.
+struct InputImage {
+    /// One per page that the pipeline works on.
+    var frames: [Image]
+    /// Of the input upright, before any stage.
+    var facts: ImageFacts
+    /// The band format of the file.
+    var format: BandFormat
+    /// Whether the pipeline's first stage was done by decoding at a smaller size.
+    var firstStageIsDone = false
+
+    /// Opens a file as the pipeline's `input` says: loader options, pages, rotation, limits.
+    static func open(_ path: String, session: RunSession, context: ImageContext) throws(ImageFailure) -> InputImage {
+        guard let loader = Image.loader(forFile: path) else {
+            throw ImageFailure("load", "not an image that libvips can read, or damaged at its start")
+        }
+        let pipeline = session.pipeline
+        do {
+            let options = try loaderOptions(loader, session)
+            let header = try Image.load(path, options: options)
+            try checkLimits(header, pipeline)
+            let isSeveral = pipeline.input.pages != .first
+            if !isSeveral, header.pagesInFile > 1 {
+                context.note("has \(header.pagesInFile) pages; the first is used (input: {pages: all} takes every one)")
+            }
+            var facts = ImageFacts(header)
+            facts.pages = header.pagesInFile
+            if pipeline.input.autorot, header.orientation >= 5 { swap(&facts.width, &facts.height) }
+            if let small = try ShrinkOnLoad(session)?.open(path, facts: facts, options: options) {
+                return InputImage(frames: [try small.taggedAsOpened()], facts: facts, format: header.format, firstStageIsDone: true)
+            }
+            var image = header
+            let isTurned = pipeline.input.autorot && header.orientation > 1
+            if !isSeveral, !isTurned, StreamingCheck(session).allows {
+                image = try Image.load(path, access: .sequential, options: options)
+            }
+            if image.coding != .none { image = try Operation.image(image.coding == .labq ? "LabQ2Lab" : "rad2float", ["in": .image(image)]) }
+            if isTurned { image = try Operation.image("autorot", ["in": .image(image)]) }
+            let tagged = try image.taggedAsOpened()
+            return InputImage(frames: try split(tagged), facts: facts, format: image.format)
+        } catch let error as ImageFailure {
+            throw error
+        } catch let error as VipsError {
+            throw ImageFailure(error, code: "load")
+        } catch let error as StageError {
+            throw ImageFailure("load", error.message)
+        } catch let error as Diagnostics {
+            throw ImageFailure(error, stage: "input")
+        } catch {
+            throw ImageFailure("load", "\(error)")
+        }
+    }
+
+    private static func loaderOptions(_ loader: String, _ session: RunSession) throws -> [String: Argument] {
+        guard let codec = session.library.catalogue.codec(loader) else { return [:] }
+        let settings = session.pipeline.input
+        // Options that another loader has are for the inputs of that kind.
+        var options = try VipsStage.options(
+            try settings.options(for: codec, in: Environment(variables: session.variables), pipeline: session.pipeline), of: loader)
+        if codec.parameter("fail_on") != nil, options["fail_on"] == nil {
+            options["fail_on"] = settings.onDamage == .fail ? "error" : "none"
+        }
+        if codec.parameter("n") != nil {
+            switch settings.pages {
+            case .first: break
+            case .all: options["n"] = -1
+            case .range(let range):
+                options["page"] = .int(range.lowerBound - 1)
+                options["n"] = .int(range.count)
+            }
+        }
+        return options
+    }
+
+    private static func checkLimits(_ image: Image, _ pipeline: Pipeline) throws(ImageFailure) {
+        let (pixels, overflow) = image.width.multipliedReportingOverflow(by: image.height)
+        if let limit = pipeline.limits.maxPixels, overflow || pixels > limit {
+            throw ImageFailure("limit", "has \(image.width) x \(image.height) pixels, more than the \(limit) of limits.max_pixels")
+        }
+    }
+
+    /// The pages of a tall image, so that no stage mixes pixels of two pages.
+    private static func split(_ image: Image) throws(VipsError) -> [Image] {
+        guard image.pageCount > 1 else { return [image] }
+        var pages: [Image] = []
+        for index in 0..<image.pageCount {
+            pages.append(try Operation.image("crop", [
+                "input": .image(image), "left": 0, "top": .int(index * image.pageHeight), "width": .int(image.width), "height": .int(image.pageHeight),
+            ]).settingFields([("page-height", nil)]))
+        }
+        return pages
+    }
+
+    /// The pages back in one tall image, as savers of several pages want them.
+    static func joined(_ pages: [Image]) throws(ImageFailure) -> Image {
+        guard pages.count > 1, let first = pages.first else {
+            guard let only = pages.first else { throw ImageFailure("save", "there is no page to save") }
+            return only
+        }
+        guard pages.allSatisfy({ $0.width == first.width && $0.height == first.height && $0.bands == first.bands }) else {
+            throw ImageFailure("save", "the pages have different sizes after the stages, and one file cannot hold them")
+        }
+        do {
+            return try Operation.image("arrayjoin", ["in": .images(pages), "across": 1]).settingFields([("page-height", .int(first.height))])
+        } catch {
+            throw ImageFailure(error, code: "save")
+        }
+    }
+}
+
+/// `thumbnail_image` as the first stage becomes `thumbnail` on the file: a JPEG is then decoded at a half, a quarter or an eighth of its size.
+struct ShrinkOnLoad {
+    private let use: StageUse
+    private let session: RunSession
+    private let description: StageDescription
+
+    /// nil where the pipeline does not begin with such a stage, or reads its full-size input elsewhere.
+    init?(_ session: RunSession) {
+        let pipeline = session.pipeline
+        guard let first = pipeline.stages.first, first.name.replacing("-", with: "_") == "thumbnail_image", first.inName == nil, first.when == nil,
+              first.set.isEmpty, pipeline.input.autorot, pipeline.input.options.isEmpty, pipeline.input.pages == .first, pipeline.alpha == .auto,
+              first.alpha == nil, ReaderCount(pipeline).count(of: "input") == 0, let description = session.library.catalogue["thumbnail_image"] else { return nil }
+        use = first
+        self.session = session
+        self.description = description
+    }
+
+    func open(_ path: String, facts: ImageFacts, options: [String: Argument]) throws -> Image? {
+        let environment = Environment(variables: session.variables, facts: ["input": facts, "prev": facts])
+        var arguments = try use.arguments(for: description, in: environment, pipeline: session.pipeline)
+        for (name, value) in arguments { if case .image(.previous) = value { arguments[name] = nil } }
+        guard case .int(let width)? = arguments.removeValue(forKey: "width"), !arguments.values.contains(where: { if case .image = $0 { true } else { false } }) else { return nil }
+        var more = try VipsStage.options(arguments, of: "thumbnail")
+        if let failOn = options["fail_on"], more["fail_on"] == nil { more["fail_on"] = failOn }
+        return try Image.thumbnail(path, width: width, options: more)
+    }
+}
+
+/// Whether an input can be decoded from top to bottom while its result is written, so that it never lies in memory as a whole.
+struct StreamingCheck {
+    let allows: Bool
+
+    /// Every stage must be a libvips operation that reads its input in order, with one consumer, and one output.
+    init(_ session: RunSession) {
+        let pipeline = session.pipeline
+        guard pipeline.outputs.count == 1, pipeline.outputs[0].from == nil else { allows = false; return }
+        let uses = pipeline.stages + pipeline.outputs[0].stages
+        allows = uses.allSatisfy { use in
+            guard use.set.isEmpty, use.asName == nil, use.inName == nil, let stage = session.library.catalogue[use.name], stage.kind == .vips else { return false }
+            return Operation.describe(stage.name)?.isSequential == true
+        } && ReaderCount(pipeline).count(of: "input") == 0 && ReaderCount(pipeline).count(of: "prev") == 0
+    }
+}

@@ -1,0 +1,74 @@
+internal import PipelineLanguage
+internal import StageHost
+internal import Vips
+
+/// Brings a pipeline's result to what its file holds: the depth of the input, the profile that was asked for, no tags of ours.
+struct OutputFinish {
+    let saver: String
+    /// The band format of the input as it was loaded.
+    let inputFormat: BandFormat
+    /// What the pipeline's last `cast` asked for.
+    let castFormat: BandFormat?
+
+    /// - Returns: the image to save, and what the user should know about it.
+    func apply(_ image: Image) throws(VipsError) -> (image: Image, notes: [String]) {
+        var notes: [String] = []
+        var image = image
+        if let target = integerTarget(of: image) {
+            image = try Self.rounded(image, to: target)
+            if let input = Self.bits(inputFormat), let stored = Self.bits(target), stored < input {
+                notes.append("stored with \(stored) bits a sample, since '\(saver)' holds no more")
+            }
+        } else if image.format == .ushort, Self.holdsEightBits(saver) {
+            notes.append("stored with 8 bits a sample, since '\(saver)' holds no more")
+        }
+        if image.hasAlpha, Self.holdsNoAlpha(saver) {
+            notes.append("transparency laid on a background (black unless the saver's option 'background' says otherwise), since '\(saver)' holds no alpha")
+        }
+        return (image, notes)
+    }
+
+    /// The integer format that a float result is rounded to, or nil where it stays as it is.
+    private func integerTarget(of image: Image) -> BandFormat? {
+        guard image.format == .float || image.format == .double else { return nil }
+        if let castFormat, castFormat.isFloat, Self.holdsFloat(saver) { return nil }
+        guard let white = pictureWhite(of: image) else { return nil }
+        let deep = white > 255
+        if inputFormat.isInteger || castFormat?.isInteger == true {
+            let wanted = deep ? BandFormat.ushort : .uchar
+            return deep && Self.holdsEightBits(saver) ? nil : wanted
+        }
+        // A float picture into a format of integers: round here, since libvips would truncate.
+        return Self.holdsFloat(saver) ? nil : (deep && !Self.holdsEightBits(saver) ? .ushort : deep ? nil : .uchar)
+    }
+
+    /// Full scale of a picture in one of the spaces whose floats have the numbers of its integers; nil for data and for spaces like Lab.
+    private func pictureWhite(of image: Image) -> Double? {
+        switch image.interpretation {
+        case .scrgb, .lab, .xyz, .lch, .cmc, .yxy, .labs, .labq, .fourier, .matrix: return nil
+        default: return image.pictureFullScale
+        }
+    }
+
+    /// Half away from zero: samples of a picture are not negative, and the cast truncates and clips.
+    private static func rounded(_ image: Image, to format: BandFormat) throws(VipsError) -> Image {
+        let raised = try Operation.image("linear", ["in": .image(image), "a": .doubles([1]), "b": .doubles([0.5])])
+        return try Operation.image("cast", ["in": .image(raised), "format": .string(format.rawValue)])
+    }
+
+    private static func bits(_ format: BandFormat) -> Int? {
+        format.isInteger ? format.bytesPerSample * 8 : nil
+    }
+
+    static func holdsFloat(_ saver: String) -> Bool {
+        ["tiffsave", "vipssave", "fitssave", "rawsave", "radsave", "matrixsave", "csvsave", "jxlsave", "openexrsave", "ppmsave"].contains(saver)
+    }
+
+    static func holdsEightBits(_ saver: String) -> Bool {
+        ["jpegsave", "webpsave", "gifsave"].contains(saver)
+    }
+
+    static func holdsNoAlpha(_ saver: String) -> Bool {
+        ["jpegsave", "ppmsave", "radsave"].contains(saver)
+    }
+}

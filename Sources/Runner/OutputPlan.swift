@@ -1,0 +1,81 @@
+internal import Foundation
+internal import PipelineLanguage
+internal import StageHost
+
+/// What a run will do: every input, its outputs, and what is skipped. Made before any pixel; `--dry-run` prints it.
+public struct RunPlan: Sendable {
+    public var images: [PlannedImage]
+    public var strays: [Stray]
+    /// Folders that could not be listed.
+    public var unreadable: [Stray]
+    /// The folder that the journal is kept in; nil where `-o` is a file.
+    public var journalFolder: String?
+}
+
+/// One input and where its results go.
+public struct PlannedImage: Sendable {
+    public var index: Int
+    public var input: InputFile
+    /// One path per entry of the pipeline's outputs.
+    public var outputs: [String]
+    public var bytes: Int64
+}
+
+extension RunPlan {
+    /// Names every output, and refuses what cannot be: two inputs for one file, an input overwritten, a format that nothing writes.
+    ///
+    /// - Throws: `RunError` 73 for collisions, 65 for a name that cannot be.
+    public init(_ found: InputSelection.Found, session: RunSession, settings: RunSettings) throws(RunError) {
+        strays = found.strays
+        unreadable = found.unreadable
+        images = []
+        let pipeline = session.pipeline, catalogue = session.library.catalogue
+        let file = Self.isFileName(settings.output, catalogue) && found.files.count == 1 && pipeline.outputs.count == 1
+            && FileStatus(settings.output)?.kind != .directory
+        journalFolder = file ? nil : settings.output
+        var claims: [String: String] = [:]
+        let inputs = Set(found.files.map { Path.real($0.path) })
+        for (index, input) in found.files.enumerated() {
+            var outputs: [String] = []
+            for output in pipeline.outputs {
+                let path = file ? settings.output : try Self.name(output, for: input, index: index, session: session, folder: settings.output)
+                try Self.checkWritable(path, input, catalogue)
+                let key = Path.real(path)
+                if inputs.contains(key) {
+                    throw RunError(.cannotCreateOutput, "the output '\(path)' is an input of this run, which is never overwritten", hint: "name another folder with -o")
+                }
+                if let other = claims[key] {
+                    let who = other == input.path ? "two outputs of '\(other)'" : "'\(other)' and '\(input.path)'"
+                    throw RunError(.cannotCreateOutput, "\(who) would both write '\(path)'", hint: "use {ext}, {dir} or {index} in the output's name")
+                }
+                claims[key] = input.path
+                outputs.append(path)
+            }
+            images.append(PlannedImage(index: index, input: input, outputs: outputs, bytes: FileStatus(input.path)?.size ?? 0))
+        }
+    }
+
+    private static func isFileName(_ path: String, _ catalogue: Catalogue) -> Bool {
+        let ext = Path.split(Path.base(path)).ext
+        return !path.hasSuffix("/") && !ext.isEmpty && catalogue.saver(forExtension: ext) != nil
+    }
+
+    private static func name(_ output: OutputSpec, for input: InputFile, index: Int, session: RunSession, folder: String) throws(RunError) -> String {
+        let (stem, ext) = Path.split(input.name)
+        let fields = TemplateFields(stem: stem, ext: ext, dir: input.folder, index: index + 1)
+        do {
+            return Path.join(folder, try output.fileName(fields, in: Environment(variables: session.variables)))
+        } catch {
+            let text = error.all.map { "\($0.file)\($0.mark.map { ":\($0.line):\($0.column)" } ?? ""): \($0.message)" }.joined(separator: "; ")
+            throw RunError(.invalidPipeline, "\(text) (for the input '\(input.path)')")
+        }
+    }
+
+    private static func checkWritable(_ path: String, _ input: InputFile, _ catalogue: Catalogue) throws(RunError) {
+        let ext = Path.split(Path.base(path)).ext
+        guard !ext.isEmpty, catalogue.saver(forExtension: ext) != nil else {
+            let what = ext.isEmpty ? "has no extension" : "ends in '\(ext)', which nothing here writes"
+            throw RunError(.cannotCreateOutput, "the output '\(path)' (of '\(input.path)') \(what)", hint: "name a format: output: \"{stem}.png\"")
+        }
+    }
+}

@@ -1,0 +1,64 @@
+/// What a run tells while it goes on. A front end turns these into a progress bar, lines, or JSON.
+public enum RunEvent: Sendable {
+    case started(RunHeader)
+    /// One image began. `pixels` of its input, known from its header.
+    case imageStarted(index: Int, input: String)
+    /// The image's share of work that is done, 0...1.
+    case imageProgress(index: Int, fraction: Double)
+    case imageFinished(ImageReport)
+    /// Something the user should know that is not tied to one image.
+    case note(String)
+    case stopping(abandoned: Bool)
+    case finished(RunSummary)
+}
+
+/// What a run is about to do, said once.
+public struct RunHeader: Sendable {
+    public var pipeline: String
+    public var images: Int
+    /// Bytes of all input files: what progress goes by until the pixels are known.
+    public var inputBytes: Int64
+    public var skipped: [Stray]
+    public var jobs: Int
+    public var threadsPerImage: Int
+    public var memoryBudget: Int
+    /// Device and precision of the neural stages, or nil where the pipeline has none.
+    public var engine: String?
+}
+
+/// How one image ended.
+public struct ImageReport: Sendable {
+    public enum Status: String, Sendable { case done, skipped, failed, planned }
+
+    public struct Failure: Sendable {
+        /// A short word that programs can go by.
+        public var code: String
+        /// Number and name of the stage in the pipeline (`3: onnx`), or nil outside any.
+        public var stage: String?
+        public var message: String
+    }
+
+    public var index: Int
+    public var input: String
+    public var outputs: [String]
+    public var status: Status
+    public var reason: String?
+    public var failure: Failure?
+    public var notes: [String]
+    public var seconds: Double
+    public var pixels: Int
+    public var inputBytes: Int64
+}
+
+/// The end of a run.
+public struct RunSummary: Sendable {
+    public var done = 0
+    public var skipped = 0
+    public var failed = 0
+    public var strays = 0
+    public var seconds = 0.0
+    public var megapixels = 0.0
+    public var failures: [ImageReport] = []
+    /// Set where the run ended before its last image.
+    public var stopped: RunError?
+}

@@ -1,0 +1,28 @@
+public import Inference
+
+/// What the command line says about a run, beside the pipeline and the inputs.
+public struct RunSettings: Sendable {
+    /// Which existing outputs are made again.
+    public enum Overwrite: String, Sendable, CaseIterable {
+        /// None.
+        case never
+        /// Those that are missing, or were made from another input, pipeline, variable, weights file or version.
+        case stale
+        case always
+    }
+
+    /// The folder to write to; or a file, for one input and one output.
+    public var output: String
+    public var overwrite = Overwrite.stale
+    /// Images in flight; nil: chosen from cores, images and memory.
+    public var jobs: Int?
+    /// Bytes for the whole run; nil: half of what the machine, or the control group, has.
+    public var memory: Int?
+    /// Arithmetic of neural stages. `auto` is f32: the reference, and the only type that is right for every network unchecked.
+    public var precision: Precision = .f32
+    public var device = "CPU"
+    /// Stop at the first failed image.
+    public var failsFast = false
+
+    public init(output: String) { self.output = output }
+}

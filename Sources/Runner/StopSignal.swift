@@ -1,0 +1,57 @@
+import Dispatch
+import Foundation
+import Synchronization
+
+/// Ctrl-C and TERM: the first asks the run to finish the images in flight, the second to give them up.
+public final class StopSignal: Sendable {
+    /// How far a stop has come.
+    public enum State: Int, Sendable, Comparable {
+        case running, draining, abandoning
+        public static func < (left: State, right: State) -> Bool { left.rawValue < right.rawValue }
+    }
+
+    private let level = Atomic<Int>(0)
+    private let signalNumber = Atomic<Int32>(0)
+    private let observers = Mutex<[@Sendable (State) -> Void]>([])
+
+    public init() {}
+
+    public var state: State { State(rawValue: min(level.load(ordering: .acquiring), 2)) ?? .abandoning }
+    /// The status to end with, where a signal stopped the run.
+    public var exitStatus: ExitStatus? {
+        switch signalNumber.load(ordering: .acquiring) {
+        case SIGINT: .interrupted
+        case SIGTERM, SIGHUP: .terminated
+        default: nil
+        }
+    }
+
+    /// Called on each change, from a private queue.
+    public func observe(_ body: @escaping @Sendable (State) -> Void) { observers.withLock { $0.append(body) } }
+
+    public func raise(_ number: Int32) {
+        _ = signalNumber.compareExchange(expected: 0, desired: number, ordering: .acquiringAndReleasing)
+        level.wrappingAdd(1, ordering: .acquiringAndReleasing)
+        let now = state
+        for observer in observers.withLock({ $0 }) { observer(now) }
+    }
+
+    /// Takes over SIGINT, SIGTERM and SIGHUP for the rest of the process' life.
+    public func install() {
+        for number in [SIGINT, SIGTERM, SIGHUP] {
+            signal(number, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(signal: number, queue: Self.queue)
+            source.setEventHandler { [self] in raise(number) }
+            source.resume()
+            Self.sources.withLock { $0.append(Source(source)) }
+        }
+    }
+
+    private static let queue = DispatchQueue(label: "aquatint.signals")
+    /// A dispatch source dies with its last reference.
+    private struct Source: @unchecked Sendable {
+        let source: any DispatchSourceSignal
+        init(_ source: any DispatchSourceSignal) { self.source = source }
+    }
+    private static let sources = Mutex<[Source]>([])
+}

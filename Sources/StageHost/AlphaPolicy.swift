@@ -1,0 +1,37 @@
+/// How a libvips operation treats an alpha band when a pipeline says `alpha: auto` (the default).
+///
+/// libvips itself applies most operations to every band alike. For alpha that is wrong in two ways: mixing the colours
+/// of neighbouring pixels without their weights drags the invisible colour of transparent pixels into view (dark halos), and
+/// mapping values maps the transparency too (`invert` would make a solid picture vanish).
+/// Without alpha none of this happens and every operation is exactly libvips'.
+enum AlphaPolicy {
+    /// Positions are mixed: premultiply, run on all bands, unpremultiply.
+    case premultiply
+    /// Values are mapped: colour bands only, alpha joined again.
+    case coloursOnly
+    /// Pixels move as they are, or the operation knows about alpha itself.
+    case pass
+
+    init(operation nickname: String) {
+        self = Self.table[nickname] ?? .pass
+    }
+
+    private static let table: [String: AlphaPolicy] = {
+        var table: [String: AlphaPolicy] = [:]
+        for name in premultiplied { table[name] = .premultiply }
+        for name in mapped { table[name] = .coloursOnly }
+        return table
+    }()
+
+    // thumbnail and thumbnail_image are not here: they premultiply by themselves.
+    static let premultiplied = [
+        "resize", "reduce", "reduceh", "reducev", "shrink", "shrinkh", "shrinkv", "affine", "similarity", "rotate", "mapim",
+        "quadratic", "gaussblur", "sharpen", "conv", "conva", "convasep", "convf", "convi", "convsep", "compass", "sobel", "canny",
+        "rank", "morph",
+    ]
+
+    static let mapped = [
+        "invert", "linear", "gamma", "math", "math2_const", "maplut", "colourspace", "icc_transform", "round", "sign", "abs",
+        "relational_const", "boolean_const", "remainder_const", "scale", "hist_equal", "hist_local", "stdif", "falsecolour", "recomb",
+    ]
+}

@@ -1,0 +1,27 @@
+public import Inference
+internal import Synchronization
+
+/// The inference engine of a run, loaded when the first neural stage needs it and not before.
+public final class EngineProvider: Sendable {
+    private let loaded = Mutex<Result<NetworkCache, EngineError>?>(nil)
+    /// How many compiled networks are kept: a few tile shapes of a few stages.
+    private static let capacity = 24
+
+    public init() {}
+
+    /// The compiled networks. Loads the engine at the first call; a failure is remembered.
+    public func networks() throws(EngineError) -> NetworkCache {
+        let result = loaded.withLock { state -> Result<NetworkCache, EngineError> in
+            if let state { return state }
+            let result = Result { () throws(EngineError) in NetworkCache(engine: try OpenVINO.load(EngineLocation.all()), capacity: Self.capacity) }
+            state = result
+            return result
+        }
+        return try result.get()
+    }
+
+    /// Whether the engine was loaded: a pipeline without neural stages never does.
+    public var isLoaded: Bool {
+        loaded.withLock { if case .success? = $0 { true } else { false } }
+    }
+}

@@ -1,0 +1,34 @@
+import Synchronization
+
+/// What stages need to know of the image being worked on: whether it was given up, and where to say things.
+///
+/// One per image in flight. It outlives the lazily evaluated images that were built with it.
+public final class ImageContext: Sendable {
+    private let cancelledFlag = Atomic<Bool>(false)
+    private let failure = Mutex<StageError?>(nil)
+    private let spokenNotes = Mutex<[String]>([])
+
+    /// Bytes that the stages of this image may use together, roughly.
+    public let memoryBudget: Int
+
+    public init(memoryBudget: Int) { self.memoryBudget = memoryBudget }
+
+    /// True once the image was given up: Ctrl-C, or a time limit.
+    public var isCancelled: Bool { cancelledFlag.load(ordering: .relaxed) }
+    public func cancel() { cancelledFlag.store(true, ordering: .relaxed) }
+
+    /// What a stage said while pixels were computed, which libvips can only pass on as text. The first one counts: the
+    /// later ones follow from it.
+    public var firstFailure: StageError? { failure.withLock { $0 } }
+
+    func record(_ error: StageError) {
+        failure.withLock { if $0 == nil { $0 = error } }
+    }
+
+    /// Something the user should know about how this image was treated. Each text is kept once.
+    public func note(_ text: String) {
+        spokenNotes.withLock { if !$0.contains(text) { $0.append(text) } }
+    }
+
+    public var notes: [String] { spokenNotes.withLock { $0 } }
+}

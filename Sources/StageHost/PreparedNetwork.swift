@@ -1,0 +1,147 @@
+internal import Inference
+internal import ONNX
+
+/// A network that a stage handed over: its graph checked and analysed, ready to be compiled for any tile.
+///
+/// Made once per distinct graph of a run and shared by all images. Immutable.
+final class PreparedNetwork: Sendable {
+    /// How the picture enters and leaves the graph.
+    struct Door: Sendable {
+        let inputName: String
+        let outputName: String
+        let isNHWC: Bool
+        let isBGR: Bool
+        /// Channels that the graph's input wants; nil where the graph leaves it open.
+        let channels: Int?
+    }
+
+    let model: NetworkModel
+    let graph: Model
+    let door: Door
+    let analysis: SpatialAnalysis
+    let constants: [String: TensorData]
+    /// `scale * v + bias`, one per band, or one for all; empty: 1 and 0.
+    let scale: [Float]
+    let bias: [Float]
+    let keepsSize: Bool
+    /// The picture is scaled to this size for the graph, and the result scaled back.
+    let fixedSize: (width: Int, height: Int)?
+    /// Whether `fixedSize` was taken from the graph because nobody said anything.
+    let isFixedByGraph: Bool
+
+    /// - Throws: `StageError` that names the stage: not an ONNX model, ambiguous inputs or outputs, constants that do not fit.
+    init(_ network: PluginNetwork, key: String, stage: String) throws(StageError) {
+        let bytes = network.withBytes { Array($0) }
+        do {
+            graph = try Model(serialized: bytes)
+        } catch {
+            throw StageError.host("the model cannot be read: \(error)", stage: stage, code: .parameter)
+        }
+        model = NetworkModel(key: key, bytes: bytes)
+        var constants: [String: TensorData] = [:]
+        for constant in network.constants {
+            guard let input = graph.inputs.first(where: { $0.name == constant.name }) else {
+                throw StageError.host("the model has no input '\(constant.name)'; its inputs are \(Self.names(graph.inputs))", stage: stage, code: .parameter)
+            }
+            constants[constant.name] = try Self.tensor(constant, for: input, stage: stage)
+        }
+        self.constants = constants
+        door = try Self.door(of: network, graph: graph, constants: constants, stage: stage)
+        analysis = SpatialAnalysis.analyse(graph, input: door.inputName, output: door.outputName, layout: door.isNHWC ? .nhwc : .nchw)
+        scale = network.scale
+        bias = network.bias
+        keepsSize = network.keepsSize
+        if let fixed = network.fixedSize {
+            fixedSize = fixed
+            isFixedByGraph = false
+        } else {
+            fixedSize = Self.builtInSize(graph, door, analysis)
+            isFixedByGraph = fixedSize != nil
+        }
+    }
+
+    /// A constant in the shape that the graph wants: a lone number fills a scalar or any shape of ones.
+    private static func tensor(_ constant: PluginNetwork.Constant, for input: TensorInfo, stage: String) throws(StageError) -> TensorData {
+        var shape = constant.shape
+        if let wanted = input.staticShape, wanted != shape, wanted.reduce(1, { $0 &* $1 }) == constant.values.count { shape = wanted }
+        do {
+            return try TensorData(shape: shape, values: constant.values)
+        } catch {
+            throw StageError.host("the constant '\(constant.name)' does not fit: \(error)", stage: stage, code: .parameter)
+        }
+    }
+
+    private static func door(of network: PluginNetwork, graph: Model, constants: [String: TensorData], stage: String) throws(StageError) -> Door {
+        func fail(_ message: String) -> StageError { .host(message, stage: stage, code: .parameter) }
+        let open = graph.inputs.filter { constants[$0.name] == nil && graph.initializers[$0.name] == nil }
+        let input: TensorInfo
+        if let name = network.inputNames?.first {
+            guard let found = graph.inputs.first(where: { $0.name == name }) else {
+                throw fail("the model has no input '\(name)'; its inputs are \(names(graph.inputs))")
+            }
+            input = found
+        } else {
+            guard open.count == 1 else {
+                throw fail("the model has \(open.count) inputs (\(names(open))): name the picture's with 'input' and give the others with 'extra'")
+            }
+            input = open[0]
+        }
+        if let other = open.first(where: { $0.name != input.name }) {
+            throw fail("the model's input '\(other.name)' has no value: give it with 'extra'")
+        }
+        let output: TensorInfo
+        if let name = network.outputName {
+            guard let found = graph.outputs.first(where: { $0.name == name }) else {
+                throw fail("the model has no output '\(name)'; its outputs are \(names(graph.outputs))")
+            }
+            output = found
+        } else {
+            guard graph.outputs.count == 1 else {
+                throw fail("the model has \(graph.outputs.count) outputs (\(names(graph.outputs))): pick one with 'output'")
+            }
+            output = graph.outputs[0]
+        }
+        if let dims = input.dims, dims.count != 4 {
+            throw fail("the model's input '\(input.name)' has \(dims.count) dimensions; a picture has four (batch, and channels, height and width)")
+        }
+        var channels: Int?
+        if let dims = input.dims, case .fixed(let count) = dims[network.isNHWC ? 3 : 1] { channels = count }
+        return Door(inputName: input.name, outputName: output.name, isNHWC: network.isNHWC, isBGR: network.isBGR, channels: channels)
+    }
+
+    /// The size that is built into the graph, or that a network which looks at the whole image was exported with: it was made for that.
+    /// A fixed size of a network of local operators is only how it was exported, and is changed.
+    private static func builtInSize(_ graph: Model, _ door: Door, _ analysis: SpatialAnalysis) -> (width: Int, height: Int)? {
+        if let width = analysis.x.fixedSize, let height = analysis.y.fixedSize { return (width, height) }
+        guard !analysis.isTileable, let dims = graph.inputs.first(where: { $0.name == door.inputName })?.dims, dims.count == 4,
+              case .fixed(let height) = dims[door.isNHWC ? 1 : 2], case .fixed(let width) = dims[door.isNHWC ? 2 : 3] else { return nil }
+        return (width, height)
+    }
+
+    /// The static shape of the picture's input.
+    func inputShape(width: Int, height: Int, channels: Int) -> [Int] {
+        door.isNHWC ? [1, height, width, channels] : [1, channels, height, width]
+    }
+
+    func inputShapes(width: Int, height: Int, channels: Int) -> [String: [Int]] {
+        var shapes = constants.mapValues(\.shape)
+        shapes[door.inputName] = inputShape(width: width, height: height, channels: channels)
+        return shapes
+    }
+
+    /// Bytes of the largest set of tensors alive at once for a picture of this size; a generous guess where a shape cannot be followed.
+    func memory(width: Int, height: Int, channels: Int) -> Int {
+        if let peak = try? graph.peakActivationBytes(with: inputShapes(width: width, height: height, channels: channels)) {
+            // The engine reorders tensors into its own layouts beside the originals.
+            let half = peak / 2
+            return half.multipliedReportingOverflow(by: 3).overflow ? Int.max : half * 3
+        }
+        let pixels = width.multipliedReportingOverflow(by: height)
+        let bytes = pixels.partialValue.multipliedReportingOverflow(by: 4 * 256)
+        return pixels.overflow || bytes.overflow ? Int.max : bytes.partialValue
+    }
+
+    private static func names(_ infos: [TensorInfo]) -> String {
+        infos.isEmpty ? "none" : infos.map { "'\($0.name)'" }.joined(separator: ", ")
+    }
+}

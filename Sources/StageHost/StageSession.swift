@@ -1,0 +1,216 @@
+public import PipelineLanguage
+public import Vips
+internal import ContentHash
+internal import Inference
+internal import ONNX
+internal import Synchronization
+
+/// What a stage made of an image.
+public struct StageResult: Sendable {
+    /// The image that flows on; nil where the stage only answers with numbers.
+    public var image: Image?
+    /// Numbers by output name, for `set`.
+    public var values: [String: Value] = [:]
+    /// How a network stage will run.
+    public var network: NetworkReport?
+}
+
+/// Applies stages for the length of a run: keeps plug-in instances, analysed networks and the engine, and shares them between images.
+public final class StageSession: Sendable {
+    public let library: StageLibrary
+    public let settings: NeuralSettings
+    public let engine = EngineProvider()
+    public let files: FileLookup
+    private let instances = Mutex<[InstanceKey: StageInstance]>([:])
+    private let networks = Mutex<[String: PreparedNetwork]>([:])
+
+    private struct InstanceKey: Hashable {
+        var stage: String
+        var arguments: [String: Value]
+    }
+
+    /// - Parameter files: where the files that a pipeline names are looked for.
+    public init(library: StageLibrary, settings: NeuralSettings, files: FileLookup) {
+        self.library = library
+        self.settings = settings
+        self.files = files
+    }
+
+    /// Applies a stage. Pixels are computed when an output is written.
+    ///
+    /// - Parameters:
+    ///   - arguments: typed and checked against the description; the running input is among them.
+    ///   - primary: the running image.
+    ///   - image: looks an image reference up.
+    public func apply(
+        _ stage: StageDescription, arguments: [String: Value], primary: Image, outputs: Set<String>, alpha: AlphaMode, context: ImageContext,
+        image: (ImageReference) throws(StageError) -> Image
+    ) throws(StageError) -> StageResult {
+        switch stage.kind {
+        case .vips:
+            var result = try VipsStage.apply(stage.name, try vipsArguments(stage, arguments), primary: primary, outputs: outputs, alpha: alpha) {
+                (reference) throws(StageError) in
+                // The running input is the image that `in` names, not the previous result.
+                try image(reference)
+            }
+            if let made = result.image { result.image = try PictureScale.retagged(made, from: primary) }
+            return StageResult(image: result.image, values: result.values)
+        case .pixel, .network:
+            let instance = try instance(of: stage, arguments)
+            var inputs: [Image?] = []
+            for input in stage.inputs {
+                guard case .image(let reference)? = arguments[input.name] else { inputs.append(nil); continue }
+                inputs.append(try image(reference))
+            }
+            if stage.kind == .pixel {
+                return StageResult(image: try PixelStageImage(instance: instance, context: context, stage: stage.name).make(inputs))
+            }
+            guard let input = inputs.first ?? nil else { throw .host("there is no image to work on", stage: stage.name) }
+            return try network(stage, arguments, instance, input, context)
+        }
+    }
+
+    private func network(_ stage: StageDescription, _ arguments: [String: Value], _ instance: StageInstance, _ input: Image, _ context: ImageContext)
+        throws(StageError) -> StageResult {
+        let options = try NetworkOptions(hostValues(stage, arguments), stage: stage.name)
+        let colours = input.bands - (input.hasAlpha ? 1 : 0)
+        let isData = PictureScale(of: input) == .data
+        let plan = try instance.plan([PluginImage(width: input.width, height: input.height, bands: isData ? input.bands : colours,
+                                                  space: isData ? .data : colours == 1 ? .grey : .srgb)])
+        let prepared = try prepared(plan.network(), instance, stage.name)
+        let (image, report) = try NetworkStageImage(network: prepared, options: options, plan: plan, settings: settings, engine: engine, context: context,
+                                                    stage: stage.name).make(input)
+        return StageResult(image: image, network: report)
+    }
+
+    /// Makes a stage's instance, and checks its network, before any image: a missing model or weights file ends the run there.
+    ///
+    /// - Parameter arguments: the stage's arguments, where they do not depend on an image.
+    public func prepare(_ stage: StageDescription, arguments: [String: Value]) throws(StageError) {
+        guard stage.kind != .vips else { return }
+        let instance = try instance(of: stage, arguments)
+        guard stage.kind == .network else { return }
+        _ = try NetworkOptions(hostValues(stage, arguments), stage: stage.name)
+        // A stage may refuse the picture that this guesses at; that is for the real one to find.
+        for bands in [3, 1] {
+            guard let plan = try? instance.plan([PluginImage(width: 256, height: 256, bands: bands, space: bands == 1 ? .grey : .srgb)]) else { continue }
+            guard let network = try? plan.network() else { continue }
+            let prepared = try prepared(network, instance, stage.name)
+            do {
+                _ = try engine.networks().engine.inspect(prepared.model.bytes)
+            } catch {
+                throw .host(error.message, stage: stage.name, code: .unsupported)
+            }
+            return
+        }
+    }
+
+    // MARK: instances and networks
+
+    private func instance(of stage: StageDescription, _ arguments: [String: Value]) throws(StageError) -> StageInstance {
+        guard let plugin = library.plugins.stages[stage.name] else { throw .host("no plug-in provides this stage", stage: stage.name, code: .unsupported) }
+        let own = Set(plugin.declared.parameters.map(\.name)).subtracting(NetworkOptions.names)
+        let key = InstanceKey(stage: stage.name, arguments: arguments.filter { own.contains($0.key) })
+        if let known = instances.withLock({ $0[key] }) { return known }
+        var values: [String: StageValue] = [:]
+        for parameter in plugin.declared.parameters where own.contains(parameter.name) {
+            guard let value = key.arguments[parameter.name] else { continue }
+            values[parameter.name] = try stageValue(value, parameter, stage.name)
+        }
+        let made = try plugin.create(values)
+        return instances.withLock { instances in
+            // Facts of images may be among the arguments: the table must not grow with the number of images.
+            if instances.count > 256 { instances.removeAll() }
+            if let other = instances[key] { return other }
+            instances[key] = made
+            return made
+        }
+    }
+
+    private func prepared(_ network: PluginNetwork, _ instance: StageInstance, _ stage: String) throws(StageError) -> PreparedNetwork {
+        let key = network.key ?? network.withBytes { SHA256.hash($0).hex }
+        let full = "\(stage) \(ObjectIdentifier(instance).hashValue) \(key)"
+        if let known = networks.withLock({ $0[full] }) { return known }
+        let made = try PreparedNetwork(network, key: key, stage: stage)
+        networks.withLock { networks in
+            if networks.count > 64 { networks.removeAll() }
+            networks[full] = made
+        }
+        return made
+    }
+
+    // MARK: arguments
+
+    private func hostValues(_ stage: StageDescription, _ arguments: [String: Value]) -> [String: Value] {
+        var values: [String: Value] = [:]
+        for parameter in stage.parameters where parameter.host { values[parameter.name] = arguments[parameter.name] ?? parameter.fallback }
+        return values
+    }
+
+    private func vipsArguments(_ stage: StageDescription, _ arguments: [String: Value]) throws(StageError) -> [String: Value] {
+        var result = arguments
+        for parameter in stage.parameters where parameter.type == .profile {
+            if case .string(let name)? = arguments[parameter.name] { result[parameter.name] = .string(files.profile(name)) }
+        }
+        return result
+    }
+
+    private func stageValue(_ value: Value, _ parameter: DeclaredParameter, _ stage: String) throws(StageError) -> StageValue {
+        func mistyped() -> StageError { .host("has the wrong type", stage: stage, code: .parameter, parameter: parameter.name) }
+        func numbers() throws(StageError) -> [Double] {
+            guard case .list(let items) = value else {
+                guard let number = value.number else { throw mistyped() }
+                return [number]
+            }
+            var result: [Double] = []
+            for item in items {
+                guard let number = item.number else { throw mistyped() }
+                result.append(number)
+            }
+            return result
+        }
+        switch (parameter.kind, value) {
+        case (.bool, .bool(let flag)): return .bool(flag)
+        case (.int, .int(let number)): return .int(number)
+        case (.double, _):
+            guard let number = value.number else { throw mistyped() }
+            return .double(number)
+        case (.string, .string(let text)): return .string(text)
+        case (.choice, .string(let text)): return .choice(text)
+        case (.file, .string(let name)):
+            do {
+                return .file(try files.find(name))
+            } catch {
+                throw .host(error.message, stage: stage, code: .io, parameter: parameter.name)
+            }
+        case (.colour, _): return .colour(try numbers())
+        case (.doubles, _): return .doubles(try numbers())
+        case (.ints, .list(let items)):
+            var result: [Int] = []
+            for item in items {
+                guard case .int(let number) = item else { throw mistyped() }
+                result.append(number)
+            }
+            return .ints(result)
+        case (.ints, .int(let number)): return .ints([number])
+        case (.json, _): return .json(JSON(try located(value)).text())
+        default: throw mistyped()
+        }
+    }
+
+    /// Texts in a free-form value that name an existing file become its path: a plug-in does not know the pipeline's folder.
+    private func located(_ value: Value) throws(StageError) -> Value {
+        switch value {
+        case .string(let text): return .string((try? files.find(text)) ?? text)
+        case .list(let items):
+            var result: [Value] = []
+            for item in items { result.append(try located(item)) }
+            return .list(result)
+        case .map(let map):
+            var entries: [ValueMap.Entry] = []
+            for entry in map.entries { entries.append(ValueMap.Entry(key: entry.key, value: try located(entry.value))) }
+            return .map(ValueMap(entries))
+        default: return value
+        }
+    }
+}

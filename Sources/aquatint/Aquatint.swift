@@ -1,0 +1,36 @@
+import ArgumentParser
+import Foundation
+import Runner
+
+/// The command `aquatint`.
+@main
+struct Aquatint: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "aquatint",
+        abstract: "Run image pipelines from text files: libvips operations and neural stages over files and folders.",
+        version: AquatintVersion.text,
+        subcommands: [Run.self, Check.self, Explain.self, Stages.self, Schema.self, Plugins.self, ModelCommand.self, Doctor.self])
+
+    static func main() {
+        // A reader that closes its end (`| head`) is no reason to die without a word.
+        signal(SIGPIPE, SIG_IGN)
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch let error as RunError {
+            Terminal.standardError("aquatint: \(error.description)\n")
+            Foundation.exit(error.status.rawValue)
+        } catch let status as ExitStatus {
+            Foundation.exit(status.rawValue)
+        } catch {
+            // Help and version end well; what the parser refuses is a usage error.
+            let isWanted = exitCode(for: error) == .success
+            let text = fullMessage(for: error)
+            if isWanted { Terminal.standardOutput(text + "\n") } else { Terminal.standardError(text + "\n") }
+            Foundation.exit(isWanted ? 0 : ExitStatus.usage.rawValue)
+        }
+    }
+}
+
+/// Not libvips' arguments.
+typealias Argument = ArgumentParser.Argument

@@ -1,0 +1,84 @@
+import ArgumentParser
+import Foundation
+import PipelineLanguage
+import Runner
+import StageHost
+
+struct Check: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Check pipelines without touching a pixel.")
+
+    @Argument(help: "Pipeline files, or bare names.")
+    var pipelines: [String]
+
+    @Option(name: .customLong("set"), help: ArgumentHelp("Override a variable.", valueName: "name=value"))
+    var set: [String] = []
+
+    @Flag(help: "One JSON object for each file, on standard output.")
+    var json = false
+
+    @OptionGroup var paths: PathOptions
+
+    func run() throws {
+        let set = try settings(set)
+        let library = try paths.library(isQuiet: json)
+        var worst: ExitStatus?
+        for name in pipelines {
+            let loaded = try LoadedPipeline(name, lookup: paths.lookup, library: library, set: set)
+            if json {
+                Terminal.standardOutput(report(loaded).text() + "\n")
+            } else {
+                loaded.print(Terminal(colour: .auto))
+                if !loaded.hasErrors { Terminal.standardError("\(loaded.source.name): good\n") }
+            }
+            if let status = loaded.status, worst == nil || worst == .unavailable { worst = status }
+        }
+        if let worst { throw worst }
+    }
+
+    private func report(_ loaded: LoadedPipeline) -> JSON {
+        .object([
+            ("v", .int(1)), ("file", .string(loaded.source.name)),
+            ("diagnostics", .array(loaded.diagnostics.map { diagnostic in
+                .object([
+                    ("line", diagnostic.mark.map { .int($0.line) } ?? .null), ("column", diagnostic.mark.map { .int($0.column) } ?? .null),
+                    ("severity", .string(diagnostic.severity.rawValue)), ("message", .string(diagnostic.message)),
+                    ("suggestion", diagnostic.suggestion.map { .string($0) } ?? .null), ("code", .string(diagnostic.code.rawValue)),
+                ])
+            })),
+        ])
+    }
+}
+
+struct Explain: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Show how a pipeline is resolved: sizes, access, tiles, networks.")
+
+    @Argument(help: "A pipeline file, or a bare name.")
+    var pipeline: String
+
+    @Argument(help: "An image to resolve it for.")
+    var input: String?
+
+    @Option(name: .customLong("set"), help: ArgumentHelp("Override a variable.", valueName: "name=value"))
+    var set: [String] = []
+
+    @Option(name: .customLong("max-memory"), help: ArgumentHelp("Memory for the run, such as 2GiB.", valueName: "size"))
+    var maxMemory: String?
+
+    @Flag(help: "One JSON object on standard output.")
+    var json = false
+
+    @OptionGroup var paths: PathOptions
+
+    func run() throws {
+        let set = try settings(set)
+        let library = try paths.library(isQuiet: json)
+        let pipeline = try LoadedPipeline(pipeline, lookup: paths.lookup, library: library, set: set).usable(Terminal(colour: .auto))
+        var run = RunSettings(output: "")
+        run.memory = try maxMemory.map(bytes)
+        let budget = Batch.memoryBudget(run)
+        let session = try RunSession(library: library, pipeline: pipeline, set: set, neural: NeuralSettings(threads: Machine.cores), memoryBudget: budget)
+        let explanation = try input.map { try Explanation(input: $0, session: session, memoryBudget: budget) }
+        let printer = ExplanationPrinter(session: session, explanation: explanation)
+        Terminal.standardOutput(json ? printer.json.text() + "\n" : printer.text)
+    }
+}

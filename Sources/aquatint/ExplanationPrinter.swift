@@ -1,0 +1,87 @@
+import Inference
+import PipelineLanguage
+import Runner
+import StageHost
+
+/// A resolved pipeline as text and as JSON.
+struct ExplanationPrinter {
+    let session: RunSession
+    /// nil where no input was given.
+    let explanation: Explanation?
+
+    var text: String {
+        var lines: [String] = []
+        let pipeline = session.pipeline
+        lines.append(pipeline.source.name + (pipeline.description.map { ": \($0)" } ?? ""))
+        if !pipeline.variables.isEmpty {
+            lines.append("variables")
+            for variable in pipeline.variables {
+                let value = session.variables[variable.name].map(\.description) ?? "not set"
+                lines.append("  \(variable.name) = \(value)\(variable.doc.isEmpty ? "" : "   \(variable.doc)")")
+            }
+        }
+        guard let explanation else { return (lines + staticStages).joined(separator: "\n") + "\n" }
+        lines.append("input     \(explanation.input), \(explanation.access) access")
+        lines.append("stages")
+        for stage in explanation.stages { lines += describe(stage) }
+        lines.append("outputs")
+        for output in explanation.outputs { lines.append("  \(output)") }
+        if let memory = explanation.memory { lines.append("memory    about \(byteText(memory)) for the largest network run") }
+        for note in explanation.notes { lines.append("note      \(note)") }
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    private var staticStages: [String] {
+        var lines = ["stages"]
+        for (index, use) in session.pipeline.stages.enumerated() {
+            let stage = session.library.catalogue[use.name]
+            lines.append("  \(index + 1): \(use.name)   \(stage.map { "\($0.kind.rawValue), \($0.library): \($0.summary)" } ?? "")")
+        }
+        lines.append("outputs")
+        for output in session.pipeline.outputs { lines.append("  \(output.file.source)") }
+        lines.append("(give an image to see sizes, tiles and memory)")
+        return lines
+    }
+
+    private func describe(_ stage: StageTrace) -> [String] {
+        let arguments = stage.arguments.sorted { $0.key < $1.key }.filter { if case .image(.previous) = $0.value { false } else { true } }
+            .map { "\($0.key): \($0.value)" }.joined(separator: ", ")
+        var lines = ["  \(stage.label)\(arguments.isEmpty ? "" : " {\(arguments)}")" + (stage.note.map { " (\($0))" } ?? "")]
+        lines.append("      -> \(stage.summary)")
+        if let network = stage.network {
+            let halo = network.halo
+            lines.append("      network: \(network.kind), scale \(network.scale.x) x \(network.scale.y), stride \(network.stride.x) x \(network.stride.y), "
+                + "halo left \(halo.left) right \(halo.right) top \(halo.top) bottom \(halo.bottom)\(network.isApproximate ? " (given, approximate)" : "")")
+            lines.append("      " + (network.isWhole ? "run whole" : "\(network.tiles) tiles of \(network.tile.width) x \(network.tile.height)")
+                + ", \(network.precision.rawValue) on \(network.device), about \(byteText(network.memory))")
+            for reason in network.deciding.prefix(5) { lines.append("      not tileable: \(reason)") }
+        }
+        return lines
+    }
+
+    var json: JSON {
+        let stages = explanation?.stages ?? []
+        return .object([
+            ("v", .int(1)), ("access", explanation.map { .string($0.access) } ?? .null),
+            ("stages", .array(explanation == nil ? session.pipeline.stages.map { .object([("label", .string($0.name))]) } : stages.map { stage in
+                .object([
+                    ("label", .string(stage.label)), ("width", .int(stage.size.width)), ("height", .int(stage.size.height)), ("image", .string(stage.summary)),
+                    ("arguments", .object(stage.arguments.sorted { $0.key < $1.key }.map { ($0.key, JSON($0.value)) })), ("note", stage.note.map { .string($0) } ?? .null),
+                ])
+            })),
+            ("networks", .array(stages.enumerated().compactMap { index, stage in stage.network.map { network($0, index) } })),
+            ("outputs", .array((explanation?.outputs ?? []).map { .string($0) })),
+            ("notes", .array((explanation?.notes ?? []).map { .string($0) })),
+            ("memory_bytes", explanation?.memory.map { .int($0) } ?? .null),
+        ])
+    }
+
+    private func network(_ network: NetworkReport, _ index: Int) -> JSON {
+        .object([
+            ("stages", .array([.int(index + 1)])), ("class", .string(network.kind)), ("scale", .array([.string(network.scale.x), .string(network.scale.y)])),
+            ("stride", .array([.int(network.stride.x), .int(network.stride.y)])),
+            ("halo", .object([("left", .int(network.halo.left)), ("right", .int(network.halo.right)), ("top", .int(network.halo.top)), ("bottom", .int(network.halo.bottom))])),
+            ("tile", .array([.int(network.tile.width), .int(network.tile.height)])), ("precision", .string(network.precision.rawValue)), ("fused", .bool(false)),
+        ])
+    }
+}

@@ -1,0 +1,138 @@
+import ArgumentParser
+import Foundation
+import Inference
+import PipelineLanguage
+import Runner
+import StageHost
+import Vips
+
+struct Run: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Run a pipeline over files and folders.")
+
+    /// `--precision`.
+    enum PrecisionChoice: String, ExpressibleByArgument, CaseIterable {
+        case auto, f32, f16, bf16
+        var precision: Precision {
+            switch self {
+            case .auto, .f32: .f32
+            case .f16: .f16
+            case .bf16: .bf16
+            }
+        }
+    }
+
+    @Argument(help: "A pipeline file, or the bare name of one on the pipeline path.")
+    var pipeline: String
+
+    @Argument(help: "Files, folders (taken with all below them) and patterns; '-' reads a list from standard input.")
+    var inputs: [String]
+
+    @Option(name: .shortAndLong, help: ArgumentHelp("The folder to write to, or a file for one input.", valueName: "out"))
+    var output: String
+
+    @Option(name: .customLong("set"), help: ArgumentHelp("Override a variable of the pipeline.", valueName: "name=value"))
+    var set: [String] = []
+
+    @Flag(name: [.customShort("n"), .customLong("dry-run")], help: "Print what would be done, write nothing.")
+    var dryRun = false
+
+    @Option(help: "Which existing outputs are made again: never, stale or always.")
+    var overwrite = RunSettings.Overwrite.stale
+
+    @Option(help: ArgumentHelp("Only files that match; a pattern with a slash matches the path below the given folder.", valueName: "glob"))
+    var include: [String] = []
+
+    @Option(help: ArgumentHelp("No files that match.", valueName: "glob"))
+    var exclude: [String] = []
+
+    @Flag(name: .customLong("no-recursive"), help: "Do not look into sub-folders.")
+    var noRecursive = false
+
+    @Flag(name: .customLong("follow-symlinks"), help: "Take symbolic links found in folders.")
+    var followSymlinks = false
+
+    @Flag(name: .customShort("0"), help: "Names on standard input end with a zero byte.")
+    var nulSeparated = false
+
+    @Option(name: .shortAndLong, help: ArgumentHelp("Images in flight.", valueName: "n"))
+    var jobs: Int?
+
+    @Option(name: .customLong("max-memory"), help: ArgumentHelp("Memory for the whole run, such as 2GiB; half of the machine's by default.", valueName: "size"))
+    var maxMemory: String?
+
+    @Option(help: "Arithmetic of neural stages. auto is f32: the only type that is right for every network unchecked.")
+    var precision = PrecisionChoice.auto
+
+    @Option(help: "The inference engine's device, such as CPU or GPU.")
+    var device = "CPU"
+
+    @Flag(name: .customLong("fail-fast"), help: "End the run at the first image that fails.")
+    var failFast = false
+
+    @Flag(name: .shortAndLong, help: "Only errors.")
+    var quiet = false
+
+    @Flag(name: .shortAndLong, help: "One line for every image and every file skipped.")
+    var verbose = false
+
+    @Flag(name: .customLong("no-progress"), help: "No progress bar.")
+    var noProgress = false
+
+    @Option(help: "Colour: auto, always or never.")
+    var color = Terminal.Colour.auto
+
+    @OptionGroup var paths: PathOptions
+
+    func run() throws {
+        let terminal = Terminal(colour: color)
+        let set = try settings(set)
+        var run = RunSettings(output: output)
+        run.overwrite = overwrite
+        run.jobs = jobs
+        run.memory = try maxMemory.map(bytes)
+        run.precision = precision.precision
+        run.device = device.lowercased() == "auto" ? "CPU" : device
+        run.failsFast = failFast
+        if let jobs, jobs < 1 { throw RunError(.usage, "--jobs takes a number from 1") }
+
+        let library = try paths.library(isQuiet: quiet)
+        let pipeline = try LoadedPipeline(pipeline, lookup: paths.lookup, library: library, set: set).usable(terminal)
+        VipsLibrary.onWarning { text in if verbose { Terminal.standardError("libvips: \(text)\n") } }
+
+        let found = try selection().resolve(knownExtensions: Self.loadable) { Image.loader(forFile: $0) != nil }
+        let neural = NeuralSettings(precision: run.precision, device: run.device, threads: Machine.cores, isShared: found.files.count > 1)
+        let session = try RunSession(library: library, pipeline: pipeline, set: set, neural: neural, memoryBudget: Batch.memoryBudget(run))
+        let plan = try RunPlan(found, session: session, settings: run)
+        if dryRun { return printPlan(plan) }
+
+        let stop = StopSignal()
+        stop.install()
+        let printer = RunPrinter(terminal: terminal, verbosity: quiet ? .quiet : verbose ? .verbose : .normal, showsBar: !noProgress)
+        let summary = Batch(plan, session: session, settings: run, stop: stop) { printer.handle($0) }.run()
+        let status = summary.exitStatus(stop)
+        if status != .done { throw status }
+    }
+
+    private func selection() -> InputSelection {
+        var selection = InputSelection(arguments: inputs)
+        selection.includes = include.map(GlobPattern.init)
+        selection.excludes = exclude.map(GlobPattern.init)
+        selection.isRecursive = !noRecursive
+        selection.followsLinks = followSymlinks
+        selection.isNulSeparated = nulSeparated
+        selection.output = output
+        return selection
+    }
+
+    private func printPlan(_ plan: RunPlan) {
+        for image in plan.images { Terminal.standardOutput("\(image.input.path) -> \(image.outputs.joined(separator: ", "))\n") }
+        guard !quiet else { return }
+        Terminal.standardError("\(plan.images.count) images would be read, \(plan.strays.count) other files skipped; nothing was written\n")
+        if verbose { for stray in plan.strays { Terminal.standardError("  \(stray.path): \(stray.reason)\n") } }
+    }
+
+    /// Extensions of everything that libvips reads.
+    private static var loadable: Set<String> {
+        Set(VipsLibrary.formats.filter { $0.direction == .load }.flatMap(\.suffixes).map { String($0.drop { $0 == "." }).lowercased() })
+    }
+}

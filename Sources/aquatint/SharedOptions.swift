@@ -1,0 +1,117 @@
+public import ArgumentParser
+import Foundation
+import PipelineLanguage
+public import Runner
+import StageHost
+
+/// Where plug-ins and pipelines are looked for: taken by every command that needs them.
+struct PathOptions: ParsableArguments {
+    @Option(name: .customLong("plugin-path"), help: ArgumentHelp("Folders with plug-ins, looked into first; separated by colons.", valueName: "dirs"))
+    var pluginPath: [String] = []
+
+    @Option(name: .customLong("pipeline-path"), help: ArgumentHelp("Folders in which bare pipeline names are looked up first.", valueName: "dirs"))
+    var pipelinePath: [String] = []
+
+    /// libvips and the plug-ins. Says on standard error which plug-ins were refused, unless `isQuiet`.
+    func library(isQuiet: Bool = false) throws -> StageLibrary {
+        let host = PluginHost(version: AquatintVersion.text) { level, text in
+            if level >= .warning { Terminal.standardError("plug-in: \(text)\n") }
+        }
+        let search = PluginSearch(option: pluginPath, environment: ProcessInfo.processInfo.environment, executable: PluginSearch.executable)
+        do {
+            let library = try StageLibrary(search: search, host: host)
+            if !isQuiet {
+                for report in library.plugins.reports where report.status == .refused {
+                    Terminal.standardError("plug-in \(report.path) \(report.reason ?? "is refused")\n")
+                }
+            }
+            return library
+        } catch {
+            throw RunError(.unavailable, "libvips cannot be started: \(error.message)")
+        }
+    }
+
+    var lookup: PipelineLookup {
+        PipelineLookup(option: pipelinePath, environment: ProcessInfo.processInfo.environment, executable: PluginSearch.executable)
+    }
+}
+
+/// A pipeline as it was found and read.
+struct LoadedPipeline {
+    var source: SourceText
+    var pipeline: Pipeline?
+    var diagnostics: [Diagnostic]
+
+    var hasErrors: Bool { diagnostics.contains { $0.severity == .error } }
+
+    /// Reads and checks a file. What is wrong with it is in `diagnostics`.
+    init(_ name: String, lookup: PipelineLookup, library: StageLibrary, set: [String: String]) throws(RunError) {
+        let path = try lookup.find(name)
+        let bytes = try PipelineLookup.read(path)
+        do throws(Diagnostics) {
+            source = try SourceText(name: path, bytes: bytes)
+        } catch {
+            source = SourceText(name: path, text: "")
+            diagnostics = error.all
+            return
+        }
+        do throws(Diagnostics) {
+            let (pipeline, warnings) = try Pipeline.read(source)
+            self.pipeline = pipeline
+            diagnostics = warnings + pipeline.validate(against: library.catalogue, set: set)
+        } catch {
+            diagnostics = error.all
+        }
+    }
+
+    func print(_ terminal: Terminal) {
+        for diagnostic in diagnostics { Terminal.standardError(diagnostic.rendered(source: source) + "\n") }
+    }
+
+    /// The status that the worst diagnostic stands for.
+    var status: ExitStatus? {
+        let codes = Set(diagnostics.filter { $0.severity == .error }.map(\.code))
+        if codes.isEmpty { return nil }
+        if codes.contains(.setting) { return .usage }
+        return codes.isSubset(of: [.missingPlugin]) ? .unavailable : .invalidPipeline
+    }
+
+    /// The pipeline, or the diagnostics on standard error and the status that they stand for.
+    func usable(_ terminal: Terminal) throws -> Pipeline {
+        print(terminal)
+        if let status { throw status }
+        guard let pipeline else { throw ExitStatus.invalidPipeline }
+        return pipeline
+    }
+}
+
+/// `--set name=value`, several times.
+func settings(_ list: [String]) throws(RunError) -> [String: String] {
+    var result: [String: String] = [:]
+    for item in list {
+        guard let equals = item.firstIndex(of: "="), equals != item.startIndex else {
+            throw RunError(.usage, "--set takes name=value, not '\(item)'")
+        }
+        let name = String(item[..<equals])
+        guard result.updateValue(String(item[item.index(after: equals)...]), forKey: name) == nil else {
+            throw RunError(.usage, "--set gives '\(name)' twice")
+        }
+    }
+    return result
+}
+
+/// `2GiB`, `500M`, `1000000`: bytes.
+func bytes(_ text: String) throws(RunError) -> Int {
+    let digits = text.prefix { $0.isNumber || $0 == "." }
+    let factors: [String: Double] = [
+        "": 1, "B": 1, "K": 1e3, "KB": 1e3, "M": 1e6, "MB": 1e6, "G": 1e9, "GB": 1e9, "T": 1e12, "TB": 1e12,
+        "KI": 1024, "KIB": 1024, "MI": 1_048_576, "MIB": 1_048_576, "GI": 1_073_741_824, "GIB": 1_073_741_824, "TI": 1_099_511_627_776, "TIB": 1_099_511_627_776,
+    ]
+    guard let number = Double(digits), let factor = factors[text.dropFirst(digits.count).uppercased()], number * factor >= 1_048_576, number * factor < 1e18 else {
+        throw RunError(.usage, "'\(text)' is no size of at least 1 MiB; write 2GiB or 500M")
+    }
+    return Int(number * factor)
+}
+
+extension Terminal.Colour: ExpressibleByArgument {}
+extension RunSettings.Overwrite: ExpressibleByArgument {}
