@@ -88,9 +88,12 @@ public struct EngineLocation: Sendable, Hashable {
     /// the tests from the build directory, and only from there is the checkout found.
     private static func programs() -> [String] {
         let program = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-        // The loader gives the program itself as it was called, which may be relative; libraries it gives by their full path.
-        let image = cov_image_path().map { String(cString: $0) }
-        return [program, image].compactMap { $0 }.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+        return [program, image == program ? nil : image].compactMap { $0 }
+    }
+
+    /// The file that this code lies in. The loader names the program itself as it was called, which may be relative; libraries it names by their full path.
+    static var image: String? {
+        cov_image_path().map { String(cString: $0) }
     }
 
     /// The nearest directory at or above `folder` that holds a Package.swift.
