@@ -1,3 +1,6 @@
+// dladdr is a GNU extension.
+#define _GNU_SOURCE
+
 #include "COpenVINO.h"
 
 #include <dlfcn.h>
@@ -57,4 +60,9 @@ cov_status cov_compile_model(const cov_api *api, const ov_core_t *core, const ov
     // The callee reads `2 * count` of the variadic arguments; the rest is never looked at.
     return api->ov_core_compile_model(core, model, device, 2 * count, result,
                                       k[0], v[0], k[1], v[1], k[2], v[2], k[3], v[3], k[4], v[4], k[5], v[5], k[6], v[6], k[7], v[7]);
+}
+
+const char *cov_image_path(void) {
+    Dl_info info;
+    return dladdr((const void *)functions, &info) ? info.dli_fname : NULL;
 }

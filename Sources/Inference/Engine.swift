@@ -38,6 +38,9 @@ public struct CompileRequest: Sendable, Hashable {
     /// CPU threads for all streams together.
     public var threads: Int
     /// A directory in which the engine keeps compiled networks between processes; nil keeps none.
+    ///
+    /// Worth it where compiling takes seconds (a GPU). On a CPU it saved 26 of 52 ms for a 2.5 MB network, and OpenVINO notices a kept file that was cut short, but
+    /// not one whose weights were damaged: that network then computes garbage.
     public var cacheDirectory: String?
 
     public init(inputShapes: [String: [Int]], constants: [String: TensorData] = [:], precision: Precision = .f32, device: String = "CPU",

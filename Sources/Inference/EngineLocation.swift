@@ -1,3 +1,4 @@
+import COpenVINO
 import FoundationEssentials
 
 /// A directory in which an OpenVINO library may lie, and why it is looked at.
@@ -28,20 +29,20 @@ public struct EngineLocation: Sendable, Hashable {
 
     /// The places to look at, in order, for the running program.
     public static func all() -> [EngineLocation] {
-        candidates(environment: ProcessInfo.processInfo.environment, executable: executablePath())
+        candidates(environment: ProcessInfo.processInfo.environment, programs: programs())
     }
 
     /// The places to look at, in order.
     ///
     /// Where `$AQUATINT_OPENVINO` is set nothing else is looked at: a typing error there must not end in another engine being used in silence.
-    /// - Parameter executable: the absolute path of the running program, links resolved; nil where it is not known.
-    public static func candidates(environment: [String: String], executable: String?) -> [EngineLocation] {
+    /// - Parameter programs: absolute paths of what runs: the program, and the file that holds this code where that is another, as for a test bundle.
+    public static func candidates(environment: [String: String], programs: [String]) -> [EngineLocation] {
         if let directory = environment[variable], !directory.isEmpty {
             return unpacked(directory).map { EngineLocation(origin: .environment, directory: $0) }
         }
         var places: [EngineLocation] = []
-        if let executable {
-            let folder = parent(of: executable)
+        for program in programs where program.hasPrefix("/") {
+            let folder = parent(of: program)
             places += unpacked(parent(of: folder) + "/lib/aquatint/openvino").map { EngineLocation(origin: .installation, directory: $0) }
             if let checkout = nearestPackage(above: folder) {
                 places.append(EngineLocation(origin: .checkout, directory: checkout + "/.deps/openvino/openvino/libs"))
@@ -83,8 +84,16 @@ public struct EngineLocation: Sendable, Hashable {
         return ["/usr/local/lib", "/usr/lib/\(architecture)", "/usr/lib64", "/usr/lib", "/opt/intel/openvino/runtime/lib/\(vendor)"]
     }
 
-    private static func executablePath() -> String? {
-        try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+    /// The running program, its links resolved, and, where this code lies in another file, that file: Swift's test runner is a program of the toolchain that loads
+    /// the tests from the build directory, and only from there is the checkout found.
+    private static func programs() -> [String] {
+        let program = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+        return [program, image == program ? nil : image].compactMap { $0 }
+    }
+
+    /// The file that this code lies in. The loader names the program itself as it was called, which may be relative; libraries it names by their full path.
+    static var image: String? {
+        cov_image_path().map { String(cString: $0) }
     }
 
     /// The nearest directory at or above `folder` that holds a Package.swift.

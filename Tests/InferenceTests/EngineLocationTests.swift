@@ -4,21 +4,32 @@ import Testing
 
 @Suite struct EngineLocationTests {
     @Test func `the variable overrules every other place`() {
-        let places = EngineLocation.candidates(environment: ["AQUATINT_OPENVINO": "/opt/ov"], executable: "/usr/bin/aquatint")
+        let places = EngineLocation.candidates(environment: ["AQUATINT_OPENVINO": "/opt/ov"], programs: ["/usr/bin/aquatint"])
         #expect(places.map(\.directory) == ["/opt/ov", "/opt/ov/libs", "/opt/ov/openvino/libs"])
         #expect(places.allSatisfy { $0.origin == .environment })
     }
 
     @Test func `an installed program looks beside itself and then in the system`() {
-        let places = EngineLocation.candidates(environment: [:], executable: "/nowhere/bin/aquatint")
+        let places = EngineLocation.candidates(environment: [:], programs: ["/nowhere/bin/aquatint"])
         #expect(places.first?.directory == "/nowhere/lib/aquatint/openvino")
         #expect(places.last?.origin == .system)
         #expect(!places.contains { $0.origin == .checkout })
     }
 
     @Test func `a program in a build directory finds the checkout above it`() {
-        let places = EngineLocation.candidates(environment: [:], executable: packageRoot + ".build/debug/aquatint")
+        let places = EngineLocation.candidates(environment: [:], programs: [packageRoot + ".build/debug/aquatint"])
         #expect(places.contains(EngineLocation(origin: .checkout, directory: packageRoot + ".deps/openvino/openvino/libs")))
+    }
+
+    @Test func `a path that is not absolute is not followed`() {
+        #expect(EngineLocation.candidates(environment: [:], programs: ["bin/aquatint", "aquatint"]).allSatisfy { $0.origin == .system })
+    }
+
+    /// The runner of these tests is a program of the toolchain. `swift test --scratch-path` outside the checkout needs the variable.
+    @Test(.enabled("the tests were built outside the checkout", { EngineLocation.image?.hasPrefix(packageRoot) == true }),
+          .disabled("the variable is set", { ProcessInfo.processInfo.environment[EngineLocation.variable] != nil }))
+    func `the checkout is found from the file that holds the code`() {
+        #expect(EngineLocation.all().contains(EngineLocation(origin: .checkout, directory: packageRoot + ".deps/openvino/openvino/libs")))
     }
 
     @Test func `the newest library of a directory comes first, in either style of numbering`() throws {

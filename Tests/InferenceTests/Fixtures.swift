@@ -4,18 +4,6 @@ import Foundation
 /// The root of the package that these tests were built from.
 let packageRoot = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path(percentEncoded: false)
 
-/// The engine for tests: from `$AQUATINT_OPENVINO`, the checkout's `.deps` or the system.
-///
-/// The test runner is no program of this package, so the checkout is found from this file's place instead of the executable's.
-enum TestEngine {
-    private static let loaded = Result { () throws(EngineError) in
-        let environment = ProcessInfo.processInfo.environment
-        return try OpenVINO.load(EngineLocation.candidates(environment: environment, executable: packageRoot + "tests"))
-    }
-
-    static func shared() throws(EngineError) -> OpenVINO { try loaded.get() }
-}
-
 /// Reproducible numbers (SplitMix64).
 struct Noise: RandomNumberGenerator {
     private var state: UInt64

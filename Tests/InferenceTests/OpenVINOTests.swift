@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct OpenVINOTests {
     @Test func `the engine states its version and lists the CPU with f32 first`() throws {
-        let engine = try TestEngine.shared()
+        let engine = try OpenVINO.shared()
         #expect(engine.version.split(separator: ".").count >= 2)
         let devices = try engine.devices()
         #expect(devices.first?.name == "CPU")
@@ -18,7 +18,7 @@ import Testing
         model.node("Cast", ["strength"], "s", ["to": .int(1)])
         model.node("Mul", ["picture", "s"], "result")
         model.output("result", [1, 3, nil, nil])
-        let interface = try TestEngine.shared().inspect(model.bytes())
+        let interface = try OpenVINO.shared().inspect(model.bytes())
         #expect(interface.inputs == [NetworkPort(name: "picture", shape: [1, 3, nil, nil], elementType: .f32),
                                      NetworkPort(name: "strength", shape: [1], elementType: .i64)])
         #expect(interface.outputs.map(\.name) == ["result"])
@@ -31,7 +31,7 @@ import Testing
         model.node("Relu", ["a"], "b")
         model.node("Identity", ["b"], "y")
         model.output("y", [1, 1, nil, nil])
-        let engine = try TestEngine.shared()
+        let engine = try OpenVINO.shared()
         let network = try engine.compile(model.bytes(), request: CompileRequest(inputShapes: ["x": [1, 1, 1, 2]]))
         #expect(network.inputs.map(\.name) == ["x"])
         #expect(try network.run(["x": TensorData(shape: [1, 1, 1, 2], values: [-1, 2])], output: "y").values == [0, 2])
@@ -42,7 +42,7 @@ import Testing
         model.input("x", [1, 4, nil, nil])
         model.node("DepthToSpace", ["x"], "y", ["blocksize": .int(2)])
         model.output("y", [1, 1, nil, nil])
-        let interface = try TestEngine.shared().inspect(model.bytes(), inputShapes: ["x": [1, 4, 5, 7]])
+        let interface = try OpenVINO.shared().inspect(model.bytes(), inputShapes: ["x": [1, 4, 5, 7]])
         #expect(interface.outputs.first?.fixedShape == [1, 1, 10, 14])
     }
 
@@ -51,7 +51,7 @@ import Testing
         var noise = Noise(seed: 1)
         let weights = noise.floats(9), image = noise.floats(width * height)
         let shape = [1, 1, height, width]
-        let network = try TestEngine.shared().compile(convolutionModel(weights: weights), request: CompileRequest(inputShapes: ["image": shape], threads: 2))
+        let network = try OpenVINO.shared().compile(convolutionModel(weights: weights), request: CompileRequest(inputShapes: ["image": shape], threads: 2))
         let result = try network.run(["image": TensorData(shape: shape, values: image)], output: "result")
         #expect(result.shape == shape)
         // bf16 keeps 8 bits: it would be wrong by about 1e-2 here.
@@ -60,7 +60,7 @@ import Testing
     }
 
     @Test func `a precision that the device lacks is refused and never replaced`() throws {
-        let engine = try TestEngine.shared()
+        let engine = try OpenVINO.shared()
         let device = try #require(try engine.devices().first)
         for precision in Precision.allCases {
             let request = CompileRequest(inputShapes: ["image": [1, 1, 8, 8]], precision: precision)
@@ -77,7 +77,7 @@ import Testing
 
     @Test func `a device that is not there is refused with those that are`() throws {
         let request = CompileRequest(inputShapes: ["image": [1, 1, 8, 8]], device: "GPU.77")
-        let error = try #require(engineError { try TestEngine.shared().compile(convolutionModel(weights: [Float](repeating: 1, count: 9)), request: request) })
+        let error = try #require(engineError { try OpenVINO.shared().compile(convolutionModel(weights: [Float](repeating: 1, count: 9)), request: request) })
         #expect(error.kind == .unavailable)
         #expect(error.message.contains("no device 'GPU.77'") && error.message.contains("'CPU'"))
     }
@@ -85,7 +85,7 @@ import Testing
     @Test func `runs from many threads at once each give their own result`() async throws {
         let weights: [Float] = [0, 0, 0, 0, 2, 0, 0, 0, 0]
         let shape = [1, 1, 16, 16]
-        let network = try TestEngine.shared().compile(convolutionModel(weights: weights),
+        let network = try OpenVINO.shared().compile(convolutionModel(weights: weights),
                                                       request: CompileRequest(inputShapes: ["image": shape], streams: 2, threads: 2))
         try await withThrowingTaskGroup(of: Bool.self) { group in
             for index in 0..<64 {
@@ -104,7 +104,7 @@ import Testing
 
     @Test func `what a closure throws passes through and leaves the network usable`() throws {
         struct Stop: Error {}
-        let network = try TestEngine.shared().compile(convolutionModel(weights: [0, 0, 0, 0, 1, 0, 0, 0, 0]), request: CompileRequest(inputShapes: ["image": [1, 1, 1, 1]]))
+        let network = try OpenVINO.shared().compile(convolutionModel(weights: [0, 0, 0, 0, 1, 0, 0, 0, 0]), request: CompileRequest(inputShapes: ["image": [1, 1, 1, 1]]))
         // More often than there are requests, so that a leaked permit would block here.
         for _ in 0..<5 {
             #expect(throws: Stop.self) { try network.run(output: "result") { _, _ in throw Stop() } read: { _, _ in } }
@@ -121,7 +121,7 @@ import Testing
         model.node("Mul", ["x", "f"], "y")
         model.output("y", [1, nil])
         let request = CompileRequest(inputShapes: ["x": [1, 3]], constants: ["by": try TensorData(shape: [1], values: [5])])
-        let network = try TestEngine.shared().compile(model.bytes(), request: request)
+        let network = try OpenVINO.shared().compile(model.bytes(), request: request)
         #expect(network.inputs.map(\.name) == ["x"])
         for _ in 0..<3 {
             #expect(try network.run(["x": TensorData(shape: [1, 3], values: [1, 2, 3])], output: "y").values == [5, 10, 15])
@@ -135,7 +135,7 @@ import Testing
         model.input("x", [3], type)
         model.node("Identity", ["x"], "y")
         model.output("y", [3], type)
-        let network = try TestEngine.shared().compile(model.bytes(), request: CompileRequest(inputShapes: [:]))
+        let network = try OpenVINO.shared().compile(model.bytes(), request: CompileRequest(inputShapes: [:]))
         let given: [Float] = type == .float16 ? expected : [-1.6, 2.5, 300]
         let result = try network.run(["x": TensorData(shape: [3], values: given)], output: "y").values
         #expect(result == expected)
@@ -146,7 +146,7 @@ import Testing
         model.input("x", [1], .int64)
         model.node("Identity", ["x"], "y")
         model.output("y", [1], .int64)
-        let network = try TestEngine.shared().compile(model.bytes(), request: CompileRequest(inputShapes: [:]))
+        let network = try OpenVINO.shared().compile(model.bytes(), request: CompileRequest(inputShapes: [:]))
         let error = try #require(engineError { try network.run(["x": TensorData(shape: [1], values: [.nan])], output: "y") })
         #expect(error == EngineError(.mismatch, "the input 'x' takes whole numbers and was given NaN (not a number)"))
     }
@@ -157,7 +157,7 @@ import Testing
         let request = CompileRequest(inputShapes: ["image": [1, 1, 4, 4]], cacheDirectory: directory.path(percentEncoded: false))
         let model = convolutionModel(weights: [0, 0, 0, 0, 1, 0, 0, 0, 0])
         for _ in 0..<2 {
-            let network = try TestEngine.shared().compile(model, request: request)
+            let network = try OpenVINO.shared().compile(model, request: request)
             let image = try TensorData(shape: [1, 1, 4, 4], values: (0..<16).map { Float($0) })
             #expect(try network.run(["image": image], output: "result") == image)
         }
@@ -169,7 +169,7 @@ import Testing
     let model = convolutionModel(weights: [Float](repeating: 1, count: 9))
 
     private func refusal(_ model: [UInt8], _ shapes: [String: [Int]]) throws -> EngineError {
-        let engine = try TestEngine.shared()
+        let engine = try OpenVINO.shared()
         return try #require(engineError { try engine.compile(model, request: CompileRequest(inputShapes: shapes)) })
     }
 
@@ -231,7 +231,7 @@ import Testing
     }
 
     @Test func `inputs and outputs of a run are checked by name and shape`() throws {
-        let network = try TestEngine.shared().compile(model, request: CompileRequest(inputShapes: ["image": [1, 1, 2, 2]]))
+        let network = try OpenVINO.shared().compile(model, request: CompileRequest(inputShapes: ["image": [1, 1, 2, 2]]))
         let image = try TensorData(shape: [1, 1, 2, 2], values: [1, 2, 3, 4])
         #expect(engineError { try network.run(["image": image], output: "other") }?.message == "the network has no output 'other'; it has 'result'")
         #expect(engineError { try network.run([:], output: "result") }?.message == "the input 'image' of the network was not given")

@@ -25,7 +25,7 @@ import Testing
     func `a network in tiles gives what the whole gives`(width: Int, height: Int) throws {
         var noise = Noise(seed: 11)
         let model = NetworkModel(key: "enlarger", bytes: enlarger(&noise))
-        let cache = NetworkCache(engine: try TestEngine.shared(), capacity: 4)
+        let cache = NetworkCache(engine: try OpenVINO.shared(), capacity: 4)
         let image = noise.floats(width * height)
         let run = { (tile: TileGrid.Tile) throws -> TensorData in
             let shape = [1, 1, tile.y.input.count, tile.x.input.count]
@@ -64,14 +64,14 @@ import Testing
     @Test(.enabled("needs the published models", { bytes("unsupported_op.onnx") != nil }))
     func `a model with foreign operators is refused by their names`() throws {
         let model = try #require(Self.bytes("unsupported_op.onnx"))
-        let error = try #require(engineError { try TestEngine.shared().inspect(model) })
+        let error = try #require(engineError { try OpenVINO.shared().inspect(model) })
         #expect(error.kind == .unsupported(operators: ["com.microsoft.extensions.DecodeImage", "com.microsoft.extensions.EncodeImage"]))
     }
 
     @Test(.enabled("needs the published models", { bytes("super_resolution.onnx") != nil }))
     func `a model that computes with one size keeps it, and its node says so`() throws {
         let model = try #require(Self.bytes("super_resolution.onnx"))
-        let engine = try TestEngine.shared()
+        let engine = try OpenVINO.shared()
         #expect(try engine.inspect(model).inputs.first?.shape == [nil, 1, 224, 224])
         #expect(try engine.inspect(model, inputShapes: ["input": [1, 1, 224, 224]]).outputs.first?.fixedShape == [1, 1, 672, 672])
         let error = try #require(engineError { try engine.inspect(model, inputShapes: ["input": [1, 1, 31, 57]]) })

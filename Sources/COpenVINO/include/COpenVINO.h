@@ -125,6 +125,9 @@ cov_status cov_compile_model(const cov_api *api, const ov_core_t *core, const ov
                              const char *_Nullable const *_Nonnull keys, const char *_Nullable const *_Nonnull values, size_t count,
                              ov_compiled_model_t *_Nullable *_Nonnull result);
 
+/// The file that this code was linked into, as the loader knows it: the program, or the library or test bundle that a program has loaded. NULL if unknown.
+const char *_Nullable cov_image_path(void);
+
 #pragma clang assume_nonnull end
 
 #endif
