@@ -19,9 +19,9 @@ func plugin(_ target: String, folder: String, _ dependencies: [Target.Dependency
             swiftSettings: strict + [.unsafeFlags(["-Xcc", "-fvisibility=hidden"])])
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
     .testTarget(name: "\(name)Tests", dependencies: [.byName(name: name)] + dependencies,
-                exclude: [], swiftSettings: strict)
+                exclude: exclude, swiftSettings: strict)
 }
 
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
@@ -80,7 +80,7 @@ let package = Package(
         tests("Inference", ["ONNX", "Networks"]),
         tests("NeuralStages", ["Networks", "Inference", "StageHost"]),
         tests("AquatintPlugin", ["CAquatintPlugin"]),
-        tests("StageHost", ["CAquatintPlugin", "ContentHash"]),
+        tests("StageHost", ["CAquatintPlugin", "ContentHash"], exclude: ["Fixtures"]),
         tests("Runner", []),
         .testTarget(name: "CommandLineTests", dependencies: ["aquatint"], swiftSettings: strict),
     ],

@@ -69,7 +69,8 @@ struct Dot: Sendable {
             let fraction = high > low ? min(max((wanted - low) / (high - low), 0), 1) : 0
             result.append(candidates[upper - 1] + fraction * (candidates[upper] - candidates[upper - 1]))
         }
-        result[steps] = most
+        // A hair more than reaches everywhere, so that rounding leaves no pixel of a solid unprinted.
+        result[steps] = most + 0.01
         return result
     }
 

@@ -59,7 +59,7 @@ struct Screen: Sendable {
         }
         let sizes = sums.map { sum in
             // A cell outside the picture prints nothing.
-            sum.w > 0 ? dot.size(forCoverage: coverage(SIMD3(sum.x, sum.y, sum.z) / sum.w)) : dot.size(forCoverage: 0)
+            sum.w > 0 ? dot.size(forCoverage: coverage(SIMD3(sum.x, sum.y, sum.z) / sum.w)) : -Float.infinity
         }
         return Cells(screen: self, dot: dot, bounds: bounds, sizes: sizes)
     }
@@ -95,7 +95,7 @@ struct Cells {
     let screen: Screen
     let dot: Dot
     let bounds: CellBounds
-    /// The size of each cell's dot, in pixels.
+    /// The size of each cell's dot, in pixels; minus infinity for a cell outside the picture.
     let sizes: [Float]
 
     /// How much of a pixel is covered with ink, 0 to 1: by the one of the four dots around it that covers most.
@@ -110,11 +110,17 @@ struct Cells {
         let cell = dot.cell, shape = dot.shape
         if shape == .line {
             // The width runs straight from one middle to the next; a step there would make the line look chopped.
-            let upper = a + right * (b - a), lower = c + right * (d - c)
+            let upper = Self.width(a, b, right), lower = Self.width(c, d, right)
             return Dot.soft(max(upper - Dot.distance(shape, right, down, cell), lower - Dot.distance(shape, right, up, cell)))
         }
         let first = max(a - Dot.distance(shape, right, down, cell), b - Dot.distance(shape, left, down, cell))
         let second = max(c - Dot.distance(shape, right, up, cell), d - Dot.distance(shape, left, up, cell))
         return Dot.soft(max(first, second))
+    }
+
+    /// The width of a line between two middles; it goes on straight to the picture's border.
+    @inline(__always)
+    private static func width(_ a: Float, _ b: Float, _ place: Float) -> Float {
+        a == -.infinity ? b : b == -.infinity ? a : a + place * (b - a)
     }
 }

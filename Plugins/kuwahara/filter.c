@@ -42,7 +42,8 @@ typedef int32_t lanes_mask __attribute__((vector_size(SECTORS * sizeof(int32_t))
 /* A pixel in the work buffer: always four floats, so that one row of samples is one run of aligned memory. */
 #define PIXEL KUW_MAX_BANDS
 
-/* exp(-3.125 t) for t in 0..1: a Gaussian of sigma 0.4 radii, as in the papers. */
+/* exp(-3.125 t) for t in 0..1: a Gaussian of sigma 0.4 radii, as in the papers, but lowered to end in 0: otherwise a sample
+ * that rounding puts just inside or just outside the ellipse would make a visible difference. */
 #define FALLOFF_STEPS 1024
 #define GAUSS_MAX 32
 
@@ -51,7 +52,10 @@ static int tensor_radius(float sigma) {
     return radius > GAUSS_MAX ? GAUSS_MAX : radius;
 }
 
-static int ellipse_reach(const kuw_settings *s) { return (int)ceilf(s->radius * (1.0f + s->elongation)); }
+/* Half a pixel more than asked for, since the falloff ends in 0: a radius of 1 still reaches the next pixel. */
+static float border(const kuw_settings *s) { return s->radius + 0.5f; }
+
+static int ellipse_reach(const kuw_settings *s) { return (int)ceilf(border(s) * (1.0f + s->elongation)); }
 
 int32_t kuw_reach(const kuw_settings *s) {
     int tensor = tensor_radius(s->smoothing) + 1, ellipse = ellipse_reach(s);
@@ -158,11 +162,12 @@ typedef struct {
 } tables;
 
 static void make_tables(tables *t, const kuw_settings *s) {
-    t->radius = s->radius;
+    t->radius = border(s);
     t->elongation = s->elongation;
     t->sharpness = s->sharpness;
     t->reach = ellipse_reach(s);
-    for (int i = 0; i < FALLOFF_STEPS + 2; i++) t->falloff[i] = expf(-3.125f * (float)i / FALLOFF_STEPS);
+    for (int i = 0; i < FALLOFF_STEPS + 2; i++)
+        t->falloff[i] = i < FALLOFF_STEPS ? expf(-3.125f * (float)i / FALLOFF_STEPS) - expf(-3.125f) : 0;
     for (int k = 0; k < SECTORS; k++) {
         t->cosine[k] = (float)cos(k * 2 * M_PI / SECTORS);
         t->sine[k] = (float)sin(k * 2 * M_PI / SECTORS);
@@ -184,7 +189,9 @@ static inline ellipse ellipse_of(const tables *t, float e, float f, float g) {
     float sum = e + g, larger = 0.5f * (sum + root);
     /* Below this, an 8-bit picture's own rounding is all there is to see, and it has no direction. */
     float anisotropy = root / (sum + 1e-5f);
-    float tx = larger - e, ty = -f;                 /* across the gradient: along the edge */
+    /* Along the edge: of the two forms of the eigenvector, the one that does not subtract nearly equal numbers. With one form
+     * alone, edges near the vertical got directions out of rounding. */
+    float tx = e > g ? -f : larger - e, ty = e > g ? larger - g : -f;
     float length = sqrtf(tx * tx + ty * ty);
     if (length > 0) {
         tx /= length;

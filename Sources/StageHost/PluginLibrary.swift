@@ -50,9 +50,9 @@ public final class PluginLibrary: Sendable {
             throw PluginRefusal(path, "cannot be loaded: \(loaderError(path))")
         }
         guard let symbol = dlsym(handle, AQT_ENTRY_NAME) else {
-            let reason = missingEntry(handle)
-            dlclose(handle)
-            throw PluginRefusal(path, reason)
+            // Not even this library is unloaded: where it was written in Swift, the runtime still looks through its tables, and
+            // the process dies at some later cast.
+            throw PluginRefusal(path, missingEntry(handle))
         }
         typealias Entry = @convention(c) () -> UnsafePointer<aqt_plugin>?
         guard let pointer = unsafeBitCast(symbol, to: Entry.self)() else {

@@ -1,0 +1,37 @@
+import ContentHash
+import Foundation
+import Testing
+
+@Suite struct SHA256Tests {
+    /// The examples of FIPS 180-4 and their neighbours at the block's border; checked with sha256sum.
+    @Test(arguments: [
+        ("", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+        ("abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+        ("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+         "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"),
+        (String(repeating: "a", count: 55), "9f4390f8d30c2dd92ec9f095b65e2b9ae9b0a925a5258e241c9f1e910f734318"),
+        (String(repeating: "a", count: 64), "ffe054fe7ae0cb6dc65c3af9b61d5209f439851db43d0ba5997337df154668eb"),
+        (String(repeating: "a", count: 1_000_000), "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"),
+    ])
+    func `agrees with the standard`(_ text: String, _ hex: String) {
+        #expect(SHA256.hash(Array(text.utf8)).hex == hex)
+    }
+
+    @Test func `the pieces in which bytes come do not matter`() {
+        let bytes = (0..<1000).map { UInt8(truncatingIfNeeded: $0 * 7) }
+        for size in [1, 3, 63, 64, 65, 200] {
+            var hash = SHA256()
+            for start in stride(from: 0, to: bytes.count, by: size) { hash.update(Array(bytes[start..<min(start + size, bytes.count)])) }
+            #expect(hash.finish() == SHA256.hash(bytes))
+        }
+    }
+
+    @Test func `a file is hashed like its bytes, and a missing one not at all`() throws {
+        let url = FileManager.default.temporaryDirectory.appending(path: "aquatint-hash-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: url) }
+        let bytes = [UInt8](repeating: 9, count: 3_000_001)
+        try Data(bytes).write(to: url)
+        #expect(SHA256.hash(contentsOf: url.path) == SHA256.hash(bytes))
+        #expect(SHA256.hash(contentsOf: url.path + "-missing") == nil)
+    }
+}
