@@ -31,7 +31,9 @@ struct InputImage {
             facts.pages = header.pagesInFile
             if pipeline.input.autorot, header.orientation >= 5 { swap(&facts.width, &facts.height) }
             if let small = try ShrinkOnLoad(session)?.open(path, facts: facts, options: options) {
-                return InputImage(frames: [try small.taggedAsOpened()], facts: facts, format: header.format, firstStageIsDone: true)
+                // A thumbnail is decoded from top to bottom, once: whatever reads it in another order needs its pixels kept.
+                let frame = StreamingCheck(session).allows ? small : try small.materialised()
+                return InputImage(frames: [try frame.taggedAsOpened()], facts: facts, format: header.format, firstStageIsDone: true)
             }
             var image = header
             let isTurned = pipeline.input.autorot && header.orientation > 1

@@ -1,10 +1,8 @@
 internal import CAquatintPlugin
 
-/// Builds the C tables of a plug-in. They are never freed: the interface wants them until the process exits.
-func exportTables(name: String, version: String, vendor: String, url: String?,
+/// Builds the C tables of a plug-in in `arena`, which must live until the process exits.
+func exportTables(in arena: Arena, name: String, version: String, vendor: String, url: String?,
                   stages: [any Stage.Type]) -> UnsafePointer<aqt_plugin> {
-    let arena = Arena()
-    _ = Unmanaged.passRetained(arena)
     let tables = stages.map { type in UnsafePointer(type.exported(in: arena)) }
     var plugin = aqt_plugin()
     plugin.struct_size = structSize(of: aqt_plugin.self)
