@@ -166,7 +166,7 @@ def train(net, degrade, pictures, minutes, size):
     while (done := (time.time() - start) / (60 * minutes)) < 1:
         for group in optimiser.param_groups:
             group["lr"] = 2e-3 * (min(1, step / 50)) * (1 + np.cos(np.pi * done)) / 2 + 1e-5
-        y = crops(pictures, 8, size)
+        y = crops(pictures, 4, size)
         loss = (net(degrade(y)) - y).abs().mean()
         optimiser.zero_grad(); loss.backward()
         nn.utils.clip_grad_norm_(net.parameters(), 0.5)
