@@ -84,8 +84,8 @@ let package = Package(
         tests("NeuralStages", ["Networks", "Inference", "StageHost"]),
         tests("AquatintPlugin", ["CAquatintPlugin"]),
         tests("StageHost", ["CAquatintPlugin", "ContentHash"], exclude: ["Fixtures"]),
-        tests("Runner", []),
-        .testTarget(name: "CommandLineTests", dependencies: ["aquatint"], swiftSettings: strict),
+        tests("Runner", ["Vips", "PipelineLanguage", "StageHost", "Inference"]),
+        .testTarget(name: "CommandLineTests", dependencies: ["aquatint", "Vips", "Inference"], exclude: ["Broken"], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )
