@@ -99,6 +99,7 @@ public final class Batch: Sendable {
 
     /// Temporary files that a killed run left where this one will write.
     private func clearLeftovers() {
+        OutputTransaction.clearTemporaryPixels()
         for folder in Set(plan.images.flatMap(\.outputs).map(Path.directory)) { OutputTransaction.clearLeftovers(in: folder) }
     }
 

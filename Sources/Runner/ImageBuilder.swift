@@ -141,7 +141,7 @@ struct ImageBuilder {
             if size >= 0, size <= context.memoryBudget / 4 {
                 return ImageScope.Entry(image: try image.materialised())
             }
-            let path = Path.join(FileManager.default.temporaryDirectory.path, "aquatint-\(ProcessInfo.processInfo.processIdentifier)-\(UUID().uuidString).v")
+            let path = OutputTransaction.temporaryPixels()
             defer { unlink(path) }                       // the open mapping keeps the pixels
             try image.save(path, saver: "vipssave")
             return ImageScope.Entry(image: try Image.load(path))

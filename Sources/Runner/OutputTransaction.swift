@@ -68,10 +68,21 @@ struct OutputTransaction: ~Copyable {
     }
 
     /// Removes the temporary files that killed runs left in `folder`: those whose process is gone.
-    static func clearLeftovers(in folder: String) {
-        for name in (try? FileManager.default.contentsOfDirectory(atPath: folder.isEmpty ? "." : folder)) ?? []
-        where name.hasPrefix(".aquatint-") {
-            let parts = name.dropFirst(".aquatint-".count).split(separator: "-")
+    static func clearLeftovers(in folder: String) { clear(".aquatint-", in: folder.isEmpty ? "." : folder) }
+
+    /// Removes what killed runs left in the temporary directory: pixels of large images between two stages.
+    static func clearTemporaryPixels(in folder: String = FileManager.default.temporaryDirectory.path) { clear("aquatint-", suffix: ".v", in: folder) }
+
+    /// The name for such pixels.
+    static func temporaryPixels() -> String {
+        let process = ProcessInfo.processInfo.processIdentifier
+        return Path.join(FileManager.default.temporaryDirectory.path, "aquatint-\(process)-\(counter.wrappingAdd(1, ordering: .relaxed).newValue).v")
+    }
+
+    /// Removes the files named `PREFIXprocess-numberSUFFIX` whose process is gone.
+    private static func clear(_ prefix: String, suffix: String = "", in folder: String) {
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] where name.hasPrefix(prefix) && name.hasSuffix(suffix) {
+            let parts = name.dropFirst(prefix.count).split(separator: "-")
             guard parts.count == 2, let process = pid_t(parts[0]), process > 0 else { continue }
             if kill(process, 0) != 0, errno == ESRCH { unlink(Path.join(folder, name)) }
         }

@@ -72,6 +72,9 @@ import Testing
         OutputTransaction.clearLeftovers(in: folder.path)
         #expect(folder.files() == [mine, ".aquatint-12.png", ".aquatint-x-1.png", "a.png"].sorted())
         OutputTransaction.clearLeftovers(in: folder("none"))
+        for name in ["tmp/aquatint-\(dead.processIdentifier)-7.v", "tmp/aquatint-\(getpid())-7.v", "tmp/aquatint-\(dead.processIdentifier)-7.txt"] { try folder.write(name) }
+        OutputTransaction.clearTemporaryPixels(in: folder("tmp"))
+        #expect(folder.files("tmp") == ["aquatint-\(dead.processIdentifier)-7.txt", "aquatint-\(getpid())-7.v"].sorted())
     }
 }
 
