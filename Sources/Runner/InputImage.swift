@@ -86,11 +86,11 @@ struct InputImage {
     }
 
     /// The pages of a tall image, so that no stage mixes pixels of two pages.
-    private static func split(_ image: Image) throws(VipsError) -> [Image] {
+    static func split(_ image: Image) throws(VipsError) -> [Image] {
         guard image.pageCount > 1 else { return [image] }
         var pages: [Image] = []
         for index in 0..<image.pageCount {
-            pages.append(try Operation.image("crop", [
+            pages.append(try Operation.image("extract_area", [
                 "input": .image(image), "left": 0, "top": .int(index * image.pageHeight), "width": .int(image.width), "height": .int(image.pageHeight),
             ]).settingFields([("page-height", nil)]))
         }
