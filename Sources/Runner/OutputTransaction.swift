@@ -13,15 +13,14 @@ struct OutputTransaction: ~Copyable {
     /// The name to write to for the output `final`. Creates its folder where it is missing.
     mutating func temporaryName(for final: String) throws(RunError) -> String {
         let folder = Path.directory(final)
-        do {
-            try FileManager.default.createDirectory(atPath: folder.isEmpty ? "." : folder, withIntermediateDirectories: true)
-        } catch {
-            throw RunError(.cannotCreateOutput, "the output folder '\(folder)' cannot be created: \(Self.reason(error))")
+        if let reason = Self.create(folder.isEmpty ? "." : folder) {
+            throw RunError(.cannotCreateOutput, "the output folder '\(folder)' cannot be created: \(reason)")
         }
         let number = Self.counter.wrappingAdd(1, ordering: .relaxed).newValue
         let name = ".aquatint-\(ProcessInfo.processInfo.processIdentifier)-\(number)\(Path.split(Path.base(final)).ext)"
         let temporary = Path.join(folder, name)
         pending.append((temporary, final))
+        Self.live.withLock { _ = $0.insert(temporary) }
         return temporary
     }
 
@@ -35,11 +34,21 @@ struct OutputTransaction: ~Copyable {
             throw RunError(.cannotCreateOutput, "'\(file.final)' cannot be put in place: \(String(cString: strerror(errno)))")
         }
         for folder in Set(pending.map { Path.directory($0.final) }) { try? Self.sync(folder.isEmpty ? "." : folder) }
+        Self.live.withLock { for file in pending { $0.remove(file.temporary) } }
         pending = []
     }
 
     deinit {
         for file in pending { unlink(file.temporary) }
+        Self.live.withLock { for file in pending { $0.remove(file.temporary) } }
+    }
+
+    /// Temporary names in use by this process, some of which may have their final name by now.
+    private static let live = Mutex<Set<String>>([])
+
+    /// Removes what the transactions of this process have written so far: for an end that cannot wait for them.
+    static func abandonAll() {
+        live.withLock { for path in $0 { unlink(path) } }
     }
 
     private static func sync(_ path: String) throws(RunError) {
@@ -53,10 +62,15 @@ struct OutputTransaction: ~Copyable {
         }
     }
 
-    private static func reason(_ error: any Error) -> String {
-        let inner = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
-        if let inner, inner.domain == NSPOSIXErrorDomain { return String(cString: strerror(Int32(inner.code))) }
-        return error.localizedDescription
+    /// Creates a folder and those above it.
+    ///
+    /// - Returns: why that cannot be, or nil.
+    private static func create(_ folder: String) -> String? {
+        if let status = FileStatus(folder) { return status.kind == .directory ? nil : "there is a file of that name" }
+        let parent = Path.directory(folder.hasSuffix("/") ? String(folder.dropLast()) : folder)
+        if !parent.isEmpty, parent != folder, let reason = create(parent) { return reason }
+        guard mkdir(folder, 0o777) != 0, errno != EEXIST else { return nil }
+        return String(cString: strerror(errno))
     }
 
     /// Removes the temporary files that killed runs left in `folder`: those whose process is gone.
