@@ -56,7 +56,10 @@ public struct Variable: Sendable, Hashable {
 
 /// `limits:`, per image.
 public struct Limits: Sendable, Hashable {
+    /// As the pipeline gives it.
     public internal(set) var maxPixels: Int?
+    /// What holds where the pipeline gives none: beyond any JPEG (65535 x 65535), and far below what a few forged bytes can claim.
+    public static let defaultMaxPixels = 5_000_000_000
     /// Seconds.
     public internal(set) var timeout: Double?
     /// Bytes.

@@ -1,3 +1,4 @@
+internal import Dispatch
 internal import Foundation
 internal import Inference
 internal import PipelineLanguage
@@ -95,6 +96,12 @@ public final class Batch: Sendable {
         report(.stopping(abandoned: level == .abandoning))
         guard level == .abandoning else { return }
         for context in state.withLock({ Array($0.contexts.values) }) { context.cancel() }
+        // A codec or a plug-in that does not look up cannot be stopped from inside the process: it ends with it.
+        let status = stop.exitStatus ?? .interrupted
+        DispatchQueue.global().asyncAfter(deadline: .now() + 2) {
+            OutputTransaction.abandonAll()
+            _exit(status.rawValue)
+        }
     }
 
     /// Temporary files that a killed run left where this one will write.
@@ -111,7 +118,13 @@ public final class Batch: Sendable {
                                  inputBytes: planned.bytes)
         guard let status = FileStatus(planned.input.path) else {
             result.status = .failed
-            result.failure = .init(code: "load", stage: nil, message: "the file is gone")
+            result.failure = .init(code: "load", stage: nil, message: planned.input.path.contains("\u{FFFD}")
+                ? "its name is not UTF-8, and cannot be opened under another: rename it" : "the file is gone, or cannot be read")
+            return finish(result)
+        }
+        if let problem = planned.problem {
+            result.status = .failed
+            result.failure = .init(code: "output", stage: nil, message: problem)
             return finish(result)
         }
         if let reason = reasonToSkip(planned, status) {

@@ -74,15 +74,15 @@ final class RunPrinter: Sendable {
             state.failed += 1
             say("\(terminal.red("failed")) \(failureText(report))", &state)
         case .skipped:
-            if verbosity == .verbose { say("skipped \(report.input): \(report.reason ?? "")", &state) }
+            if verbosity == .verbose { say("skipped \(Terminal.printable(report.input)): \(report.reason ?? "")", &state) }
         case .done, .planned:
             let isLine = verbosity == .verbose || (!showsBar && verbosity == .normal)
             if isLine {
-                say("\(report.input) -> \(report.outputs.joined(separator: ", ")) \(terminal.dim(seconds(report.seconds)))", &state)
+                say("\(Terminal.printable(report.input)) -> \(Terminal.printable(report.outputs.joined(separator: ", "))) \(terminal.dim(seconds(report.seconds)))", &state)
             }
         }
         if verbosity != .quiet {
-            for note in report.notes { say(terminal.yellow("note") + " \(report.input): \(note)", &state) }
+            for note in report.notes { say(terminal.yellow("note") + " \(Terminal.printable(report.input)): \(Terminal.printable(note))", &state) }
         }
         draw(&state)
     }
@@ -105,7 +105,7 @@ final class RunPrinter: Sendable {
 
     private func failureText(_ report: ImageReport) -> String {
         let stage = report.failure?.stage.map { "stage \($0): " } ?? ""
-        return "\(report.input): \(stage)\(report.failure?.message ?? "unknown failure")"
+        return Terminal.printable("\(report.input): \(stage)\(report.failure?.message ?? "unknown failure")")
     }
 
     // MARK: the bar

@@ -1,4 +1,6 @@
 import Foundation
+import Glibc
+import Runner
 
 /// Standard error as a person sees it: colour only where it is wanted and understood, a bar only where it can be redrawn.
 struct Terminal: Sendable {
@@ -29,7 +31,35 @@ struct Terminal: Sendable {
     func yellow(_ text: String) -> String { hasColour ? "\u{1B}[33m\(text)\u{1B}[0m" : text }
     func dim(_ text: String) -> String { hasColour ? "\u{1B}[2m\(text)\u{1B}[0m" : text }
 
+    /// A name or message as it may be shown: a file can be named so that a terminal would obey it.
+    static func printable(_ text: String) -> String {
+        guard text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else { return text }
+        var view = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars { view.append(scalar.properties.generalCategory == .control ? "\u{FFFD}" : scalar) }
+        return String(view)
+    }
+
     /// One write per message, so that lines of several threads do not mix.
-    static func standardError(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
-    static func standardOutput(_ text: String) { FileHandle.standardOutput.write(Data(text.utf8)) }
+    static func standardError(_ text: String) { _ = write(text, to: STDERR_FILENO) }
+
+    static func standardOutput(_ text: String) {
+        guard let reason = write(text, to: STDOUT_FILENO) else { return }
+        standardError("aquatint: standard output cannot be written: \(reason)\n")
+        Foundation.exit(ExitStatus.inputOutput.rawValue)
+    }
+
+    /// A reader that went away, or a descriptor that was never open, is no reason to fail: `FileHandle.write` would end the process.
+    ///
+    /// - Returns: why not everything was written, or nil.
+    private static func write(_ text: String, to descriptor: Int32) -> String? {
+        let bytes = Array(text.utf8)
+        var start = 0
+        while start < bytes.count {
+            let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress! + start, bytes.count - start) }
+            if count < 0, errno == EINTR || errno == EAGAIN { continue }
+            guard count > 0 else { return errno == EPIPE || errno == EBADF ? nil : String(cString: strerror(errno)) }
+            start += count
+        }
+        return nil
+    }
 }

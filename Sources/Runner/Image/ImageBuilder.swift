@@ -139,15 +139,19 @@ struct ImageBuilder {
         let size = bytes.overflow ? Int.max : bytes.partialValue.multipliedReportingOverflow(by: image.bytesPerPixel).partialValue
         do {
             if size >= 0, size <= context.memoryBudget / 4 {
-                return ImageScope.Entry(image: try image.materialised())
+                let kept = try image.materialised()
+                if let first = context.firstFailure { throw first }
+                return ImageScope.Entry(image: kept)
             }
             let path = OutputTransaction.temporaryPixels()
             defer { unlink(path) }                       // the open mapping keeps the pixels
             try image.save(path, saver: "vipssave")
+            if let first = context.firstFailure { throw first }
             return ImageScope.Entry(image: try Image.load(path))
         } catch {
             if let first = context.firstFailure { throw ImageFailure(first, stage: label) }
-            throw ImageFailure(error, code: "stage", stage: label)
+            if context.isCancelled { throw ImageFailure("cancelled", "given up") }
+            throw ImageFailure("stage", stage: label, "\(error)")
         }
     }
 }

@@ -1,3 +1,4 @@
+internal import Dispatch
 internal import Foundation
 internal import PipelineLanguage
 internal import StageHost
@@ -18,8 +19,19 @@ struct ImageJob {
 
     /// Makes the outputs. They appear together, or none does.
     func run() throws(ImageFailure) -> Outcome {
+        let expired = Expiry()
+        let watch = session.pipeline.limits.timeout.map { DeadlineWatch(seconds: $0, expired: expired, context: context) }
+        defer { watch?.cancel() }
+        do throws(ImageFailure) {
+            return try make()
+        } catch {
+            guard expired.isSet else { throw error }
+            throw ImageFailure("timeout", "took longer than the \(session.pipeline.limits.timeout ?? 0) seconds of limits.timeout")
+        }
+    }
+
+    private func make() throws(ImageFailure) -> Outcome {
         let opened = try InputImage.open(planned.input.path, session: session, context: context)
-        let deadline = session.pipeline.limits.timeout.map { Date().addingTimeInterval($0) }
         let prepared = try outputs(of: opened)
         var transaction = OutputTransaction()
         for (index, output) in prepared.enumerated() {
@@ -30,7 +42,7 @@ struct ImageJob {
             } catch {
                 throw ImageFailure("save", error.description, endsRun: error.status == .cannotCreateOutput || error.status == .inputOutput ? error : nil)
             }
-            try save(output, to: temporary, from: start, share, deadline)
+            try save(output, to: temporary, for: planned.outputs[index], from: start, share)
         }
         if context.isCancelled { throw ImageFailure("cancelled", "given up") }
         do throws(RunError) {
@@ -87,6 +99,7 @@ struct ImageJob {
             throw ImageFailure("save", "nothing here writes '\(ext)'")
         }
         let label = "output"
+        try session.pipeline.limits.check(image, "becomes")
         do {
             var (image, notes) = try OutputFinish(saver: saver.name, inputFormat: opened.format, castFormat: builder.scope.castFormat).apply(image)
             for note in notes { context.note(note) }
@@ -116,27 +129,54 @@ struct ImageJob {
     }
 
     /// Computes the pixels and writes them.
-    private func save(_ output: PreparedOutput, to path: String, from start: Double, _ share: Double, _ deadline: Date?) throws(ImageFailure) {
+    private func save(_ output: PreparedOutput, to path: String, for final: String, from start: Double, _ share: Double) throws(ImageFailure) {
         let context = context, progress = progress
-        let expired = Expiry()
         do {
             let watched = try output.image.onProgress { done, total in
-                if let deadline, Date() > deadline {
-                    expired.set()
-                    context.cancel()
-                }
                 if total > 0 { progress(start + share * Double(done) / Double(total)) }
                 return !context.isCancelled
             }
             try watched.save(path, saver: output.saver, options: output.options)
         } catch {
-            if expired.isSet { throw ImageFailure("timeout", "took longer than the \(session.pipeline.limits.timeout ?? 0) seconds of limits.timeout") }
             if let first = context.firstFailure { throw ImageFailure(first, stage: first.stage.isEmpty ? nil : first.stage) }
             if context.isCancelled { throw ImageFailure("cancelled", "given up") }
             let isFull = error.message.contains("No space left") || error.message.contains("quota exceeded")
-            throw ImageFailure("save", "\(error.description)", endsRun: isFull ? RunError(.inputOutput, "the disk is full: \(error.message)") : nil)
+            let text = Self.reason(error, output, temporary: path, final: final)
+            throw ImageFailure("save", text, endsRun: isFull ? RunError(.inputOutput, "the disk is full: \(text)") : nil)
         }
+        // libvips' tile cache paints a cell black whose computation failed, and another thread may take that for pixels.
+        if let first = context.firstFailure { throw ImageFailure(first, stage: first.stage.isEmpty ? nil : first.stage) }
     }
+}
+
+extension ImageJob {
+    /// Why a file could not be written, or the input not decoded while it was: in the name that the user knows, without the
+    /// saver's echo of a failure that lies before it.
+    static func reason(_ error: VipsError, _ output: PreparedOutput, temporary: String, final: String) -> String {
+        var message = error.message
+        for start in ["cannot write '\(temporary)': "] where message.hasPrefix(start) { message.removeFirst(start.count) }
+        let parts = message.split(separator: "; ").filter { !$0.contains("unable to write to target") }
+        let reason = parts.joined(separator: "; ").replacing(temporary, with: final)
+        guard reason.isEmpty else { return "cannot make '\(final)': \(reason)" }
+        return "cannot make '\(final)': libvips gives no reason; the input may be damaged, or the result (\(output.image)) more than \(output.saver) takes"
+    }
+}
+
+/// Gives an image up when its time is over, whatever it is doing: stages that poll end by themselves, libvips at the next tile.
+private final class DeadlineWatch {
+    private let timer: any DispatchSourceTimer
+
+    init(seconds: Double, expired: Expiry, context: ImageContext) {
+        timer = DispatchSource.makeTimerSource()
+        timer.schedule(deadline: .now() + seconds)
+        timer.setEventHandler {
+            expired.set()
+            context.cancel()
+        }
+        timer.resume()
+    }
+
+    func cancel() { timer.cancel() }
 }
 
 /// Whether a time limit ended the work: told by libvips' threads, read by the one that waits.

@@ -22,7 +22,7 @@ struct InputImage {
         do {
             let options = try loaderOptions(loader, session)
             let header = try Image.load(path, options: options)
-            try checkLimits(header, pipeline)
+            try pipeline.limits.check(header, "has")
             let isSeveral = pipeline.input.pages != .first
             if !isSeveral, header.pagesInFile > 1 {
                 context.note("has \(header.pagesInFile) pages; the first is used (input: {pages: all} takes every one)")
@@ -50,7 +50,9 @@ struct InputImage {
         } catch let error as ImageFailure {
             throw error
         } catch let error as VipsError {
-            throw ImageFailure(error, code: "load")
+            // libvips says nothing at all about some damaged PNGs.
+            let isMute = error.message.contains("gave no reason")
+            throw isMute ? ImageFailure("load", "\(loader) cannot read it, and libvips gives no reason: the file is probably damaged") : ImageFailure(error, code: "load")
         } catch let error as StageError {
             throw ImageFailure("load", error.message)
         } catch let error as Diagnostics {
@@ -81,15 +83,8 @@ struct InputImage {
         return options
     }
 
-    private static func checkLimits(_ image: Image, _ pipeline: Pipeline) throws(ImageFailure) {
-        let (pixels, overflow) = image.width.multipliedReportingOverflow(by: image.height)
-        if let limit = pipeline.limits.maxPixels, overflow || pixels > limit {
-            throw ImageFailure("limit", "has \(image.width) x \(image.height) pixels, more than the \(limit) of limits.max_pixels")
-        }
-    }
-
     /// The pages of a tall image, so that no stage mixes pixels of two pages.
-    private static func split(_ image: Image) throws(VipsError) -> [Image] {
+    static func split(_ image: Image) throws(VipsError) -> [Image] {
         guard image.pageCount > 1 else { return [image] }
         var pages: [Image] = []
         for index in 0..<image.pageCount {
@@ -114,6 +109,17 @@ struct InputImage {
         } catch {
             throw ImageFailure(error, code: "save")
         }
+    }
+}
+
+extension Limits {
+    /// Refuses an image of too many pixels, before any of them is computed.
+    func check(_ image: Image, _ verb: String) throws(ImageFailure) {
+        let limit = maxPixels ?? Self.defaultMaxPixels
+        let (pixels, overflow) = image.width.multipliedReportingOverflow(by: image.height)
+        guard overflow || pixels > limit else { return }
+        let origin = maxPixels == nil ? "; if that is meant, raise limits: {max_pixels: ...}" : " of limits.max_pixels"
+        throw ImageFailure("limit", "\(verb) \(image.width) x \(image.height) pixels, more than \(maxPixels == nil ? "the default limit of " : "the ")\(limit)\(origin)")
     }
 }
 

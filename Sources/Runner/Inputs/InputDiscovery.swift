@@ -146,6 +146,11 @@ private struct Walk {
                 continue
             }
             guard let status = FileStatus(path) else {
+                // An image that cannot be opened is a failure of the run, not litter beside it.
+                if isWanted(relative), Litter.reason(name) == nil, knownExtensions.contains(Path.split(name).ext.dropFirst().lowercased()) {
+                    found.files.append(InputFile(path: path, folder: below))
+                    continue
+                }
                 found.strays.append(Stray(path: path, reason: "cannot be read"))
                 continue
             }

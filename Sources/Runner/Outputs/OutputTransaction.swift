@@ -21,6 +21,7 @@ struct OutputTransaction: ~Copyable {
         let name = ".aquatint-\(ProcessInfo.processInfo.processIdentifier)-\(number)\(Path.split(Path.base(final)).ext)"
         let temporary = Path.join(folder, name)
         pending.append((temporary, final))
+        Self.live.withLock { _ = $0.insert(temporary) }
         return temporary
     }
 
@@ -34,11 +35,21 @@ struct OutputTransaction: ~Copyable {
             throw RunError(.cannotCreateOutput, "'\(file.final)' cannot be put in place: \(String(cString: strerror(errno)))")
         }
         for folder in Set(pending.map { Path.directory($0.final) }) { try? Self.sync(folder.isEmpty ? "." : folder) }
+        Self.live.withLock { for file in pending { $0.remove(file.temporary) } }
         pending = []
     }
 
     deinit {
         for file in pending { unlink(file.temporary) }
+        Self.live.withLock { for file in pending { $0.remove(file.temporary) } }
+    }
+
+    /// Temporary names in use by this process, some of which may have their final name by now.
+    private static let live = Mutex<Set<String>>([])
+
+    /// Removes what the transactions of this process have written so far: for an end that cannot wait for them.
+    static func abandonAll() {
+        live.withLock { for path in $0 { unlink(path) } }
     }
 
     private static func sync(_ path: String) throws(RunError) {

@@ -19,6 +19,8 @@ public struct PlannedImage: Sendable {
     /// One path per entry of the pipeline's outputs.
     public var outputs: [String]
     public var bytes: Int64
+    /// Why it cannot be made, where that is known already: a format that nothing writes, a name that cannot be.
+    public var problem: String?
 }
 
 extension RunPlan {
@@ -35,11 +37,21 @@ extension RunPlan {
         journalFolder = file ? nil : settings.output
         var claims: [String: String] = [:]
         let inputs = Set(found.files.map { Path.real($0.path) })
+        // One odd file among many is that file's failure; where nothing can be written, the pipeline or -o is wrong.
+        var problem: RunError?
         for (index, input) in found.files.enumerated() {
             var outputs: [String] = []
+            let before = problem
+            problem = nil
             for output in pipeline.outputs {
-                let path = file ? settings.output : try Self.name(output, for: input, index: index, session: session, folder: settings.output)
-                try Self.checkWritable(path, input, catalogue)
+                let path: String
+                do throws(RunError) {
+                    path = file ? settings.output : try Self.name(output, for: input, index: index, session: session, folder: settings.output)
+                    try Self.checkWritable(path, input, catalogue)
+                } catch {
+                    problem = error
+                    break
+                }
                 let key = Path.real(path)
                 if inputs.contains(key) {
                     throw RunError(.cannotCreateOutput, "the output '\(path)' is an input of this run, which is never overwritten", hint: "name another folder with -o")
@@ -51,8 +63,11 @@ extension RunPlan {
                 claims[key] = input.path
                 outputs.append(path)
             }
-            images.append(PlannedImage(index: index, input: input, outputs: outputs, bytes: FileStatus(input.path)?.size ?? 0))
+            if problem != nil { outputs = [] }
+            images.append(PlannedImage(index: index, input: input, outputs: outputs, bytes: FileStatus(input.path)?.size ?? 0, problem: problem?.description))
+            problem = problem ?? before
         }
+        if let problem, images.allSatisfy({ $0.problem != nil }) { throw problem }
     }
 
     private static func isFileName(_ path: String, _ catalogue: Catalogue) -> Bool {

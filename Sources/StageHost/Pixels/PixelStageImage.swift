@@ -64,7 +64,8 @@ struct PixelStageImage {
     private func cellSize(_ plan: PluginPlan, _ output: PluginImage) -> (width: Int, height: Int) {
         guard !plan.needsWholeImage, let reach = plan.reach.first else { return (output.width, output.height) }
         func size(_ halo: Int, _ scale: PluginReach.Scale, _ alignment: Int, _ wanted: Int?, _ whole: Int) -> Int {
-            let input = max(wanted.map { $0 - halo } ?? max(256, 2 * halo), 1)
+            // A wish for tiles of one pixel is not worth its calls.
+            let input = max(wanted.map { $0 - halo } ?? max(256, 2 * halo), 32)
             // A multiple of the alignment, and of the denominator, has a whole number of output pixels.
             let step = alignment * scale.denominator
             let aligned = (input + step - 1) / step * step
