@@ -160,14 +160,14 @@ def shrink(x):
     return F.interpolate(x, scale_factor=0.5, mode="bicubic", antialias=True).clamp(0, 1)
 
 
-def train(net, degrade, pictures, minutes, size, margin):
+def train(net, degrade, pictures, minutes, size):
     optimiser = torch.optim.Adam(net.parameters(), 2e-3)
     start, step, mean = time.time(), 0, 0.0
     while (done := (time.time() - start) / (60 * minutes)) < 1:
         for group in optimiser.param_groups:
             group["lr"] = 2e-3 * (min(1, step / 50)) * (1 + np.cos(np.pi * done)) / 2 + 1e-5
-        y = crops(pictures, 8, size)
-        loss = (net(degrade(y)) - y)[:, :, margin:-margin, margin:-margin].abs().mean()
+        y = crops(pictures, 4, size)
+        loss = (net(degrade(y)) - y).abs().mean()
         optimiser.zero_grad(); loss.backward()
         nn.utils.clip_grad_norm_(net.parameters(), 0.5)
         optimiser.step()
@@ -200,12 +200,12 @@ def main():
     out.mkdir(parents=True, exist_ok=True)
     if args.only != "upscale":
         net = Chain()
-        train(net, soften, pictures, args.minutes, size=64, margin=4)
+        train(net, soften, pictures, args.minutes, size=64)
         for name in ("separable_conv", "attention", "adaptive_attention", "generator"):
             save_safetensors(out / f"chain-{name}.safetensors", getattr(net, name), {"made_by": "Pipelines/weights/train.py"})
     if args.only != "chain":
         net = Upscale()
-        train(net, shrink, pictures, args.minutes, size=96, margin=6)
+        train(net, shrink, pictures, args.minutes, size=96)
         torch.onnx.export(net.eval(), torch.rand(1, 3, 32, 32), str(out / "upscale2x-small.onnx"), opset_version=16, input_names=["image"],
                           output_names=["result"], dynamic_axes={"image": {2: "height", 3: "width"}, "result": {2: "height2", 3: "width2"}})
 

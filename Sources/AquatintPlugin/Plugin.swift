@@ -20,14 +20,10 @@ public final class Plugin: Sendable {
     /// The address of the tables, an `aqt_plugin`, for the exported function to return.
     public var entry: UnsafeRawPointer { UnsafeRawPointer(tables) }
 
-    // Immutable after `init`.
+    // Immutable after `init`, and never freed.
     private nonisolated(unsafe) let tables: UnsafePointer<aqt_plugin>
-    // Owns what `tables` points at. A discarded Unmanaged.passRetained() does not: the optimiser removes it, and a release build handed
-    // out freed memory.
-    private nonisolated(unsafe) let arena: Arena
 
     public init(name: String, version: String, vendor: String, url: String? = nil, stages: [any Stage.Type]) {
-        arena = Arena()
-        tables = exportTables(in: arena, name: name, version: version, vendor: vendor, url: url, stages: stages)
+        tables = exportTables(name: name, version: version, vendor: vendor, url: url, stages: stages)
     }
 }

@@ -83,7 +83,7 @@ public final class GraphBuilder {
         return node.output.map(ValueName.init)
     }
 
-    /// Makes a value an output of the graph.
+    /// Makes a value an output of the graph. Where no `dims` are given, those that shape inference finds are declared.
     ///
     /// - Parameter name: what the output is called, without the scope; an `Identity` node gives a value a second name.
     public func output(_ value: ValueName, name: String? = nil, dims: [Dimension]? = nil, elementType: ElementType = .float) {
@@ -140,7 +140,28 @@ public final class GraphBuilder {
         model.graph.initializer = constants
         model.graph.input = inputs.map(\.proto)
         model.graph.output = outputs.map(\.info.proto)
+        let built = try Model(checking: model)
+        guard outputs.contains(where: { $0.info.dims == nil }) else { return built }
+        model.graph.output = outputs.map { Self.declared($0.info, in: built).proto }
         return try Model(checking: model)
+    }
+
+    /// An output with the shape that shape inference finds: other programs' checkers ask for one. What two input sizes share is fixed.
+    private static func declared(_ info: TensorInfo, in model: Model) -> TensorInfo {
+        func dims(openAs size: Int) -> [Int]? {
+            var shapes: [String: [Int]] = [:]
+            for input in model.inputs {
+                shapes[input.name] = input.dims?.enumerated().map { axis, dim in
+                    if case .fixed(let n) = dim { n } else { axis == 0 ? 1 : size }
+                }
+            }
+            return (try? model.shapes(with: shapes))?[info.name]
+        }
+        guard info.dims == nil, let small = dims(openAs: 128), let large = dims(openAs: 192), small.count == large.count else { return info }
+        let openBatch = model.inputs.contains { $0.dims?.first.map { if case .fixed = $0 { false } else { true } } ?? false }
+        return TensorInfo(name: info.name, elementType: info.elementType, dims: zip(small, large).enumerated().map { axis, pair in
+            pair.0 == pair.1 && pair.0 > 0 && !(axis == 0 && openBatch) ? .fixed(pair.0) : .unknown
+        })
     }
 
     private func unique(_ name: String) -> String {

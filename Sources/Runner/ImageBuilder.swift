@@ -88,6 +88,7 @@ struct ImageBuilder {
             }
             scope.environment.variables[setting.variable.text] = value
         }
+        if let made = result.image, description.kind == .vips { noteDepth(primary.image, made, description.name) }
         if description.kind == .vips, description.name == "cast", case .string(let format)? = arguments["format"] {
             scope.castFormat = BandFormat(rawValue: format)
         }
@@ -100,6 +101,12 @@ struct ImageBuilder {
         var entry = ImageScope.Entry(image: image, isExpensive: isExpensive)
         if isExpensive, let name = use.asName, readers.count(of: name) > 1 { entry = try materialised(entry, label) }
         scope.advance(to: entry, named: use.asName)
+    }
+
+    /// Some operations work with 8 bits whatever they are given: that is said, since it cannot be seen in the file.
+    private func noteDepth(_ before: Image, _ after: Image, _ name: String) {
+        guard before.format == .ushort, after.format == .uchar, name != "cast" else { return }
+        context.note("'\(name)' lowers the depth from 16 to 8 bits, as libvips does")
     }
 
     private func result(of use: StageUse, _ description: StageDescription, _ arguments: [String: Value], _ primary: Image, _ isExpensive: inout Bool,

@@ -31,6 +31,9 @@ struct InputImage {
             facts.pages = header.pagesInFile
             if pipeline.input.autorot, header.orientation >= 5 { swap(&facts.width, &facts.height) }
             if let small = try ShrinkOnLoad(session)?.open(path, facts: facts, options: options) {
+                if header.format == .ushort, small.format == .uchar {
+                    context.note("'thumbnail_image' lowers the depth from 16 to 8 bits, as libvips does")
+                }
                 // A thumbnail is decoded from top to bottom, once: whatever reads it in another order needs its pixels kept.
                 let frame = StreamingCheck(session).allows ? small : try small.materialised()
                 return InputImage(frames: [try frame.taggedAsOpened()], facts: facts, format: header.format, firstStageIsDone: true)
@@ -90,7 +93,7 @@ struct InputImage {
         guard image.pageCount > 1 else { return [image] }
         var pages: [Image] = []
         for index in 0..<image.pageCount {
-            pages.append(try Operation.image("crop", [
+            pages.append(try Operation.image("extract_area", [
                 "input": .image(image), "left": 0, "top": .int(index * image.pageHeight), "width": .int(image.width), "height": .int(image.pageHeight),
             ]).settingFields([("page-height", nil)]))
         }

@@ -14,10 +14,15 @@ struct OutputFinish {
     func apply(_ image: Image) throws(VipsError) -> (image: Image, notes: [String]) {
         var notes: [String] = []
         var image = image
+        // libvips keeps the first four and says nothing.
+        if image.bands > Self.mostBands(saver, image.interpretation) {
+            throw VipsError(operation: saver, message: "the result has \(image.bands) bands, and this format holds at most "
+                + "\(Self.mostBands(saver, image.interpretation)): take some with extract_band, or write a .tif")
+        }
         if let target = integerTarget(of: image) {
             image = try Self.rounded(image, to: target)
-            if let input = Self.bits(inputFormat), let stored = Self.bits(target), stored < input {
-                notes.append("stored with \(stored) bits a sample, since '\(saver)' holds no more")
+            if let input = Self.bits(inputFormat), let stored = Self.bits(target), stored < input, castFormat == nil {
+                notes.append("stored with \(stored) bits a sample, which a stage has brought the \(input) of the input down to")
             }
         } else if image.format == .ushort, Self.holdsEightBits(saver) {
             notes.append("stored with 8 bits a sample, since '\(saver)' holds no more")
@@ -66,6 +71,12 @@ struct OutputFinish {
 
     static func holdsEightBits(_ saver: String) -> Bool {
         ["jpegsave", "webpsave", "gifsave"].contains(saver)
+    }
+
+    /// Colour bands and alpha. CMYK with alpha has five.
+    static func mostBands(_ saver: String, _ space: Interpretation) -> Int {
+        guard ["pngsave", "jpegsave", "webpsave", "gifsave", "heifsave", "jxlsave", "ppmsave"].contains(saver) else { return .max }
+        return space == .cmyk ? 5 : 4
     }
 
     static func holdsNoAlpha(_ saver: String) -> Bool {

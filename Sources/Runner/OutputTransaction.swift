@@ -13,10 +13,9 @@ struct OutputTransaction: ~Copyable {
     /// The name to write to for the output `final`. Creates its folder where it is missing.
     mutating func temporaryName(for final: String) throws(RunError) -> String {
         let folder = Path.directory(final)
-        do {
-            try FileManager.default.createDirectory(atPath: folder.isEmpty ? "." : folder, withIntermediateDirectories: true)
-        } catch {
-            throw RunError(.cannotCreateOutput, "the output folder '\(folder)' cannot be created: \(Self.reason(error))")
+        let code = Self.makeFolder(folder.isEmpty ? "." : folder)
+        guard code == 0 else {
+            throw RunError(.cannotCreateOutput, "the output folder '\(folder)' cannot be created: \(String(cString: strerror(code)))")
         }
         let number = Self.counter.wrappingAdd(1, ordering: .relaxed).newValue
         let name = ".aquatint-\(ProcessInfo.processInfo.processIdentifier)-\(number)\(Path.split(Path.base(final)).ext)"
@@ -53,10 +52,19 @@ struct OutputTransaction: ~Copyable {
         }
     }
 
-    private static func reason(_ error: any Error) -> String {
-        let inner = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
-        if let inner, inner.domain == NSPOSIXErrorDomain { return String(cString: strerror(Int32(inner.code))) }
-        return error.localizedDescription
+    /// Makes a folder and those above it. Gives the `errno` of what failed: Foundation keeps it to itself.
+    private static func makeFolder(_ path: String) -> Int32 {
+        if mkdir(path, 0o777) == 0 { return 0 }
+        switch errno {
+        case EEXIST: return FileStatus(path)?.kind == .directory ? 0 : ENOTDIR
+        case ENOENT:
+            let parent = Path.directory(path)
+            guard !parent.isEmpty, parent != path else { return ENOENT }
+            let code = makeFolder(parent)
+            if code != 0 { return code }
+            return mkdir(path, 0o777) == 0 || errno == EEXIST ? 0 : errno
+        case let code: return code
+        }
     }
 
     /// Removes the temporary files that killed runs left in `folder`: those whose process is gone.

@@ -39,8 +39,9 @@ public final class StageLibrary: Sendable {
 
     /// Operations that a pipeline file must not reach: they run programs, read and write files, or take what a file cannot hold.
     private static func isHidden(_ nickname: String) -> Bool {
-        let hidden: Set<String> = ["system", "thumbnail", "thumbnail_buffer", "thumbnail_source", "profile_load"]
-        return hidden.contains(nickname) || nickname.hasSuffix("_buffer") || nickname.hasSuffix("_source") || nickname.hasSuffix("_target")
+        // matrixprint, *_mime and *_fd write to standard output, or to whatever file of this process has the number.
+        let hidden: Set<String> = ["system", "thumbnail", "profile_load", "matrixprint"]
+        return hidden.contains(nickname) || ["_buffer", "_source", "_target", "_mime", "_fd"].contains { nickname.hasSuffix($0) }
     }
 
     private static func extensions(_ direction: VipsLibrary.Format.Direction) -> [String: String] {

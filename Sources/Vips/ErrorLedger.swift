@@ -39,10 +39,30 @@ struct ErrorLedger: ~Copyable {
     }
 
     private let state = Mutex(State())
+    /// The latest warnings, with the threads they were said on. libpng's complaints go there and nowhere else.
+    private let warnings = Mutex<[(thread: pthread_t, text: String)]>([])
+
+    /// Notes a warning for the call that runs on this thread.
+    func warn(_ text: String) {
+        warnings.withLock { warnings in
+            if warnings.count >= Self.capacity { warnings.removeFirst() }
+            warnings.append((pthread_self(), text))
+        }
+    }
+
+    /// Takes this thread's warnings off.
+    private func takeWarnings() -> [String] {
+        let thread = pthread_self()
+        return warnings.withLock { warnings in
+            defer { warnings.removeAll { $0.thread == thread } }
+            return warnings.filter { $0.thread == thread }.map(\.text)
+        }
+    }
 
     /// Registers a call. `names` are texts that mark a line as this call's own: paths of files it opens.
     func begin(_ operation: String?, names: [String]) -> Ticket {
-        state.withLock { state in
+        _ = takeWarnings()
+        return state.withLock { state in
             if state.inFlight.isEmpty {
                 // Calls that succeed may leave texts behind (a format sniffed and rejected); nobody owns them now.
                 _ = Self.drainBuffer()
@@ -84,7 +104,7 @@ struct ErrorLedger: ~Copyable {
             return state.takenMeanwhile[ticket] ?? []
         }
         let operation = state.withLock { $0.inFlight[ticket]?.operation }
-        return Self.sentence(from: lines, operation: operation)
+        return Self.sentence(from: lines.contains { !$0.allSatisfy(\.isWhitespace) } ? lines : takeWarnings(), operation: operation)
     }
 
     /// Takes and empties libvips' buffer in one step of libvips' own lock.

@@ -96,6 +96,7 @@ extension VipsLibrary {
         for domain in ["VIPS", "GLib", "GLib-GObject", "GLib-GIO"] {
             g_log_set_handler(domain, levels, { domain, _, text, _ in
                 guard let text else { return }
+                ErrorLedger.shared.warn(String(cString: text))
                 let origin = domain.map { String(cString: $0) } ?? "GLib"
                 VipsLibrary.warn("\(origin): \(String(cString: text))")
             }, nil)

@@ -8,7 +8,7 @@ enum TestEngine {
     private static let loaded = Result { () throws(EngineError) in
         let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
         let executable = root.appending(path: "tests").path(percentEncoded: false)
-        return try OpenVINO.load(EngineLocation.candidates(environment: ProcessInfo.processInfo.environment, executable: executable))
+        return try OpenVINO.load(EngineLocation.candidates(environment: ProcessInfo.processInfo.environment, programs: [executable]))
     }
 
     /// Whether there is an engine at all. One that is there and cannot be loaded is a failure, not a reason to skip.

@@ -6,8 +6,13 @@ final class FixturePlugins {
     let folder: String
 
     /// Whether this machine can build them.
-    static let canBuild = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
-        .contains { FileManager.default.isExecutableFile(atPath: "\($0)/cc") }
+    static let canBuild = canBuild(with: "cc")
+
+    /// Whether a compiler of that name is on the PATH.
+    static func canBuild(with compiler: String) -> Bool {
+        (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
+            .contains { FileManager.default.isExecutableFile(atPath: "\($0)/\(compiler)") }
+    }
 
     private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent()
@@ -26,16 +31,22 @@ final class FixturePlugins {
         let directory = subfolder.isEmpty ? folder : "\(folder)/\(subfolder)"
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         let path = "\(directory)/\(name).so"
-        let compiler = Process()
-        compiler.executableURL = URL(filePath: "/usr/bin/env")
-        compiler.arguments = ["cc", "-shared", "-fPIC", "-fvisibility=hidden", "-I",
-                              Self.root.appending(path: "Sources/CAquatintPlugin/include").path]
+        let arguments = ["cc", "-shared", "-fPIC", "-fvisibility=hidden", "-I",
+                         Self.root.appending(path: "Sources/CAquatintPlugin/include").path]
             + definitions.map { "-D\($0)" }
             + ["-o", path, Self.root.appending(path: "Tests/StageHostTests/Fixtures/fixture.c").path]
+        guard try Self.run(arguments) == 0 else { throw CompilerFailed(name: name) }
+        return path
+    }
+
+    /// Runs a compiler and gives its exit status.
+    static func run(_ arguments: [String]) throws -> Int32 {
+        let compiler = Process()
+        compiler.executableURL = URL(filePath: "/usr/bin/env")
+        compiler.arguments = arguments
         try compiler.run()
         compiler.waitUntilExit()
-        guard compiler.terminationStatus == 0 else { throw CompilerFailed(name: name) }
-        return path
+        return compiler.terminationStatus
     }
 
     func write(_ name: String, _ bytes: [UInt8]) throws -> String {

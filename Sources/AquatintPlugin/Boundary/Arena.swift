@@ -1,9 +1,13 @@
-/// Memory for C structs that point at each other, freed as one when the arena goes; tables that must live until the process exits
-/// belong to an arena that is never let go.
+/// Memory for C structs that point at each other, freed as one when the arena goes.
 final class Arena {
     private var blocks: [UnsafeMutableRawPointer] = []
+    private let isImmortal: Bool
+
+    /// - Parameter isImmortal: whether the memory lives until the process exits, for tables that the interface wants for ever.
+    init(isImmortal: Bool = false) { self.isImmortal = isImmortal }
 
     deinit {
+        guard !isImmortal else { return }
         for block in blocks { block.deallocate() }
     }
 

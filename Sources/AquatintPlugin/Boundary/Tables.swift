@@ -1,8 +1,10 @@
 internal import CAquatintPlugin
 
-/// Builds the C tables of a plug-in in `arena`, which must live until the process exits.
-func exportTables(in arena: Arena, name: String, version: String, vendor: String, url: String?,
+/// Builds the C tables of a plug-in. They are never freed: the interface wants them until the process exits.
+func exportTables(name: String, version: String, vendor: String, url: String?,
                   stages: [any Stage.Type]) -> UnsafePointer<aqt_plugin> {
+    // Not an arena that is retained and dropped: the optimiser removes such a retain, and a release build handed out freed memory.
+    let arena = Arena(isImmortal: true)
     let tables = stages.map { type in UnsafePointer(type.exported(in: arena)) }
     var plugin = aqt_plugin()
     plugin.struct_size = structSize(of: aqt_plugin.self)

@@ -116,53 +116,41 @@ struct SizeProbe {
             guard let next = try? trace(size) else { break }
             base = next
         }
-        var others: [SizeTrace] = []
-        for (dx, dy) in [(1, 0), (0, 2), (3, 5)] {
-            var size = base.size
-            size.width += dx * base.stride(.x)
-            size.height += dy * base.stride(.y)
-            guard size.width <= NodeContext.maximumExtent, size.height <= NodeContext.maximumExtent else { return nil }
-            do throws(ONNXError) {
-                others.append(try trace(size))
-            } catch {
-                // The stride that the maps tell is not always all that sizes must obey (windows that are cut after padding): try coarser steps.
-                guard let coarse = coarser(base, dx, dy) else {
-                    failure = failure ?? error
-                    return declared.count == 2 ? nil : sizesOnly(base, reasons: base.reasons(.unknown) ?? [error.description])
-                }
-                others.append(coarse)
-            }
-        }
-        for other in others {
-            if let difference = base.difference(from: other) {
-                return declared.count == 2 && declaredIsSpecial() ? nil : sizesOnly(base, reasons: [difference])
-            }
-        }
         guard base.klass < .unknown else { return sizesOnly(base, reasons: base.reasons(.unknown) ?? []) }
-        // Layers may differ from the image's size by a fixed number of samples only.
-        if let ended = try? trace(base.size, countsEnds: true) {
-            for other in others {
-                guard let otherEnded = try? trace(other.size, countsEnds: true), let difference = ended.difference(from: otherEnded) else { continue }
-                return sizesOnly(base, reasons: [difference])
+        // The maps' own stride is not always all that sizes must obey: a graph may pad to a multiple, and cut again. Try coarser grids.
+        // Where none agrees, the coarsest tells the reason best: on it nothing fails for a mere remainder.
+        var last: Finding?
+        for grid in [1, 2, 4, 8, 16, 32, 64] {
+            let finding = compare(base, grid: grid)
+            if finding.klass < .unknown { return finding }
+            last = finding
+        }
+        return declared.count == 2 && fixedTrace().map({ $0.klass < .unknown }) == true ? nil : last
+    }
+
+    /// What holds at several sizes that are multiples of `grid` times S; of class `unknown`, with the reason, when they do not agree.
+    private func compare(_ first: SizeTrace, grid: Int) -> Finding {
+        func step(_ axis: ImageAxis) -> Int { first.stride(axis) * grid }
+        do throws(ONNXError) {
+            var size = first.size
+            for axis in ImageAxis.allCases { size[axis] = roundUp(size[axis], to: step(axis)) }
+            let base = try trace(size)
+            let ended = try trace(size, countsEnds: true)
+            var others: [SizeTrace] = []
+            for (dx, dy) in [(1, 0), (0, 2), (3, 5)] {
+                let next = Size(width: size.width + dx * step(.x), height: size.height + dy * step(.y))
+                let other = try trace(next)
+                // Layers may be longer or shorter than the image says by a fixed number of samples only: `ended` tells.
+                let otherEnded = try trace(next, countsEnds: true)
+                if let difference = base.difference(from: other) ?? ended.difference(from: otherEnded) {
+                    return sizesOnly(first, reasons: [difference])
+                }
+                others.append(other)
             }
+            return settle(base, ended: ended, others: others, grid: grid)
+        } catch {
+            return sizesOnly(first, reasons: [error.description])
         }
-        return settle(base, others: others)
-    }
-
-    private func coarser(_ base: SizeTrace, _ dx: Int, _ dy: Int) -> SizeTrace? {
-        for factor in [2, 4, 8, 16, 32, 64] {
-            var size = base.size
-            size.width += dx * base.stride(.x) * factor
-            size.height += dy * base.stride(.y) * factor
-            if let found = try? trace(size) { return found }
-        }
-        return nil
-    }
-
-    /// Whether the graph makes more sense at the size it declares than at others.
-    private func declaredIsSpecial() -> Bool {
-        guard let fixed = fixedTrace() else { return false }
-        return fixed.klass < .unknown
     }
 
     private func fixedTrace() -> SizeTrace? {
@@ -173,7 +161,8 @@ struct SizeProbe {
     /// For a network with its size built in.
     private func findFixed() -> Finding? {
         guard let base = fixedTrace() else { return nil }
-        var finding = base.klass < .unknown ? settle(base, others: []) : sizesOnly(base, reasons: base.reasons(.unknown) ?? [])
+        var finding = sizesOnly(base, reasons: base.reasons(.unknown) ?? [])
+        if base.klass < .unknown, let ended = try? trace(base.size, countsEnds: true) { finding = settle(base, ended: ended, others: [], grid: 1) }
         for axis in ImageAxis.allCases {
             finding.axes[axis, default: .init()].fixedSize = base.size[axis]
             finding.axes[axis, default: .init()].needsMultiple = base.size[axis]
@@ -190,13 +179,10 @@ struct SizeProbe {
 
     // MARK: Conclusions
 
-    private func settle(_ base: SizeTrace, others: [SizeTrace]) -> Finding {
-        guard let maps = base.outputMaps else {
+    private func settle(_ base: SizeTrace, ended: SizeTrace, others: [SizeTrace], grid: Int) -> Finding {
+        guard let maps = base.outputMaps, let ends = ended.outputMaps else {
             return Finding(klass: .unknown, reasons: (base.reasons(base.klass) ?? []) + ["the output \"\(output)\" has no axes that follow the image's"],
                            axes: sizesOnly(base, reasons: []).axes)
-        }
-        guard let ends = (try? trace(base.size, countsEnds: true))?.outputMaps else {
-            return sizesOnly(base, reasons: ["what the network reads at the ends of its layers is not followed"])
         }
         var axes: [ImageAxis: SpatialAnalysis.Axis] = [:]
         for axis in ImageAxis.allCases {
@@ -204,7 +190,7 @@ struct SizeProbe {
             var result = SpatialAnalysis.Axis()
             let scale = map.rate.inverse
             (result.scaleNumerator, result.scaleDenominator) = (scale.numerator, scale.denominator)
-            result.stride = base.stride(axis)
+            result.stride = base.stride(axis) * grid
             guard let ended = ends[axis] else { continue }
             (result.haloBefore, result.haloAfter) = Self.halos(ended, stride: result.stride)
             // At multiples of S the output lacks a fixed number of samples, or none: anything else is no scale at all.
@@ -214,7 +200,7 @@ struct SizeProbe {
             }
             let trim = -floorDivide(-missing * scale.denominator, scale.numerator)
             (result.trimBefore, result.trimAfter) = Self.trims(map, total: trim)
-            result.needsMultiple = others.isEmpty ? 1 : multiple(base, axis, scale: scale, missing: missing)
+            result.needsMultiple = others.isEmpty ? 1 : multiple(base, axis, stride: result.stride, scale: scale, missing: missing)
             axes[axis] = result
         }
         return Finding(klass: base.klass, reasons: base.klass == .local ? [] : base.reasons(base.klass) ?? [], axes: axes)
@@ -241,8 +227,7 @@ struct SizeProbe {
     }
 
     /// The smallest divisor of S whose multiples the network takes, all with the same maps and without a sample missing.
-    private func multiple(_ base: SizeTrace, _ axis: ImageAxis, scale: Fraction, missing: Int) -> Int {
-        let stride = base.stride(axis)
+    private func multiple(_ base: SizeTrace, _ axis: ImageAxis, stride: Int, scale: Fraction, missing: Int) -> Int {
         let start = base.size[axis]
         // Each trial is a pass over the graph; networks with such strides do not occur, and S is always right.
         guard stride <= 1024 else { return stride }

@@ -105,7 +105,7 @@ struct SizeTrace {
         }
         guard a.maps == b.maps, a.dims.count == b.dims.count else { return false }
         return zip(a.dims, b.dims).allSatisfy { x, y in
-            x.count == y.count && zip(x, y).allSatisfy { $0.kind == $1.kind && ($0.kind != .plain || $0.size == $1.size) }
+            x.count == y.count && zip(x, y).allSatisfy { $0.kind == $1.kind && ($0.kind != .plain || $0.followsSize || $0.size == $1.size) }
         }
     }
 }

@@ -63,7 +63,7 @@ extension SpatialRule {
         guard a.count == b.count, zip(a, b).allSatisfy({ $0.kind == $1.kind && $0.size == $1.size }) else {
             throw Obstacle("its inputs lie differently in the image")
         }
-        return zip(a, b).map { Factor(size: $0.size, kind: $0.kind, isWindow: $0.isWindow || $1.isWindow) }
+        return zip(a, b).map { Factor(size: $0.size, kind: $0.kind, isWindow: $0.isWindow || $1.isWindow, followsSize: $0.followsSize || $1.followsSize) }
     }
 
     /// A tensor of the axes `dims`, each place of which reads what the same place of every image tensor reads.

@@ -122,7 +122,7 @@ extension SpatialRule {
         let met = ImageTensor.axes(in: columns).filter(own.contains)
         if !met.isEmpty {
             note(.global, "compares every place with every other along the \(met.map(\.name).joined(separator: " and "))")
-            columns = [Factor(size: product(of: columns.map(\.size)) ?? 1, kind: .plain)]
+            columns = [Factor(size: product(of: columns.map(\.size)) ?? 1, kind: .plain, followsSize: true)]
             for place in met { b.maps[place] = nil }
         }
         var dims: [[Factor]] = []

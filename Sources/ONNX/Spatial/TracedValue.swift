@@ -20,6 +20,8 @@ struct Factor: Hashable, Sendable {
     var kind: Kind
     /// A part of the image's axis that lies within fixed windows.
     var isWindow = false
+    /// As long as the image is large, though no place of it has a place in the image: the keys that attention compares with.
+    var followsSize = false
 }
 
 /// A tensor that depends on the image, place by place.
@@ -88,6 +90,7 @@ extension ImageTensor {
                 case (.plain, .plain), (.uniform, .uniform):
                     merged[merged.count - 1].size *= factor.size
                     merged[merged.count - 1].isWindow = last.isWindow || factor.isWindow
+                    merged[merged.count - 1].followsSize = last.followsSize || factor.followsSize
                 case (.axis(let axis), .plain):
                     guard let map = result.maps[axis]?.repeated(factor.size) else { throw Obstacle("repeats over too long a stretch") }
                     result.maps[axis] = map

@@ -1,0 +1,70 @@
+import Foundation
+import Testing
+
+/// What the documents show must work.
+@Suite("Documents") struct ReadmeTests {
+    /// The fenced blocks of a language in a Markdown file.
+    private static func blocks(_ language: String, of file: String) throws -> [String] {
+        let text = try String(contentsOfFile: "\(Program.root)/\(file)", encoding: .utf8)
+        return text.components(separatedBy: "```\(language)\n").dropFirst().compactMap { $0.components(separatedBy: "\n```").first }
+    }
+
+    private static let documents = ["README.md"] + ["adaptive_attention", "attention", "generator", "halftone", "kuwahara", "onnx", "separable_conv"]
+        .map { "Plugins/\($0)/README.md" }
+
+    @Test("every pipeline in a README is good", arguments: documents) func pipelinesAreGood(_ document: String) throws {
+        let place = try Workplace()
+        let blocks = try Self.blocks("yaml", of: document)
+        #expect(!blocks.isEmpty)
+        for (index, block) in blocks.enumerated() {
+            let text = block.contains("version:") ? block : "version: 1\n\(block)"
+            try place.write("\(index).yaml", text + "\n")
+            let outcome = try place.aquatint("check", "\(index).yaml")
+            #expect(outcome.status == 0, "\(document), block \(index + 1): \(outcome.error)")
+        }
+    }
+
+    @Test("the README's ten lines make a painting twice as large", .enabled(if: Program.hasEngine, "needs an inference engine"))
+    func tenLines() throws {
+        let place = try Workplace()
+        try place.write("paint.yaml", try #require(try Self.blocks("yaml", of: "README.md").first) + "\n")
+        try place.pictures(1, in: "Photos", 90, 60)
+        let weights = try Data(contentsOf: URL(filePath: "\(Program.root)/Pipelines/weights/upscale2x-small.onnx"))
+        try place.write("weights/upscale2x-small.onnx", Array(weights))
+        let outcome = try place.aquatint("run", "paint.yaml", "Photos", "-o", "Painted", "--set", "radius=3", "--overwrite", "always")
+        #expect(outcome.status == 0, "\(outcome.error)")
+    }
+
+    @Test("the pipelines that the README names are there, and every command answers")
+    func names() throws {
+        let readme = try String(contentsOfFile: "\(Program.root)/README.md", encoding: .utf8)
+        let place = try Workplace()
+        for name in ["web", "responsive", "watermark", "scan", "film", "denoise-sharpen", "upscale", "neural-chain", "paint", "newsprint"] {
+            #expect(readme.contains("`\(name)`"))
+            let outcome = try place.aquatint("check", name)
+            #expect(outcome.status == 0, "\(outcome.error)")
+        }
+        for command in [["stages"], ["stages", "gaussblur"], ["schema"], ["plugins", "list"], ["doctor"], ["help", "run"]] {
+            let outcome = try place.run(Program.path, command)
+            #expect(outcome.status == 0 && !outcome.output.isEmpty, "\(command): \(outcome.error)")
+            #expect(readme.contains("aquatint \(command[0])"), "\(command)")
+        }
+    }
+
+    @Test("the table of alpha names the stages that the policy knows")
+    func alphaTable() throws {
+        let table = try String(contentsOfFile: "\(Program.root)/docs/alpha.md", encoding: .utf8)
+        let place = try Workplace()
+        let rows = table.split(separator: "\n")
+        for (row, note) in [("| mixes the pixels", "premultiplied"), ("| maps values", "colours alone")] {
+            let line = try #require(rows.first { $0.hasPrefix(row) })
+            let cell = try #require(line.split(separator: "|").last { !$0.allSatisfy(\.isWhitespace) })
+            let stages = cell.split(separator: "`").filter { !$0.allSatisfy(\.isWhitespace) }
+            #expect(stages.count > 15)
+            for stage in [stages.first, stages.last].compactMap({ $0 }) {
+                let outcome = try place.aquatint("stages", String(stage))
+                #expect(outcome.output.contains(note), "\(stage)")
+            }
+        }
+    }
+}

@@ -1,0 +1,140 @@
+import Foundation
+import Testing
+
+@testable import Runner
+
+@Suite struct OutputTransactionTests {
+    let folder: Scratch
+
+    init() throws { folder = try Scratch() }
+
+    /// Writes the named outputs in one transaction, and gives up before the commit where `commits` is false.
+    func transact(_ names: [String], commits: Bool = true) throws {
+        var transaction = OutputTransaction()
+        for name in names {
+            let temporary = try transaction.temporaryName(for: folder(name))
+            try Data("new \(name)".utf8).write(to: URL(filePath: temporary))
+        }
+        if commits { try transaction.commit() }
+    }
+
+    @Test func `outputs appear together under their names, in folders that are made for them`() throws {
+        try transact(["a.png", "b/c/d.jpg"])
+        #expect(folder.files() == ["a.png", "b/c/d.jpg"])
+        #expect(try String(contentsOfFile: folder("a.png"), encoding: .utf8) == "new a.png")
+    }
+
+    @Test func `a transaction that is dropped leaves nothing, and what was there before stays`() throws {
+        try folder.write("a.png", "old")
+        try transact(["a.png", "b.png"], commits: false)
+        #expect(folder.files() == ["a.png"])
+        #expect(try String(contentsOfFile: folder("a.png"), encoding: .utf8) == "old")
+        try transact(["a.png"])
+        #expect(try String(contentsOfFile: folder("a.png"), encoding: .utf8) == "new a.png")
+    }
+
+    @Test func `a temporary name lies beside its output, is hidden, and keeps the extension`() throws {
+        var transaction = OutputTransaction()
+        let first = try transaction.temporaryName(for: folder("x/a.png")), second = try transaction.temporaryName(for: folder("x/a.png"))
+        #expect(first != second && Path.directory(first) == folder("x"))
+        #expect(Path.base(first).hasPrefix(".aquatint-\(getpid())-") && first.hasSuffix(".png"))
+    }
+
+    @Test func `an output that was never written is an error, and nothing appears`() throws {
+        let error = runError {
+            var transaction = OutputTransaction()
+            try Data("x".utf8).write(to: URL(filePath: try transaction.temporaryName(for: folder("a.png"))))
+            _ = try transaction.temporaryName(for: folder("b.png"))
+            try transaction.commit()
+        }
+        #expect(error?.status == .inputOutput)
+        #expect(folder.files().isEmpty)
+    }
+
+    @Test func `a folder that cannot be made, or an output that is a folder, is 73 with the reason`() throws {
+        try folder.write("file")
+        let below = runError { try transact(["file/sub/a.png"]) }
+        #expect(below?.status == .cannotCreateOutput)
+        #expect(below?.message == "the output folder '\(folder("file/sub"))' cannot be created: Not a directory")
+        try FileManager.default.createDirectory(atPath: folder("a.png/b"), withIntermediateDirectories: true)
+        let taken = runError { try transact(["a.png"]) }
+        #expect(taken?.status == .cannotCreateOutput && taken?.message == "'\(folder("a.png"))' cannot be put in place: Is a directory")
+        #expect(folder.files() == ["file"])
+    }
+
+    @Test func `leftovers of dead processes go, those of living ones and other files stay`() throws {
+        let dead = Process()
+        dead.executableURL = URL(filePath: "/bin/true")
+        try dead.run()
+        dead.waitUntilExit()
+        let gone = ".aquatint-\(dead.processIdentifier)-1.png", mine = ".aquatint-\(getpid())-1.png"
+        for name in [gone, mine, ".aquatint-x-1.png", ".aquatint-12.png", "a.png"] { try folder.write(name) }
+        OutputTransaction.clearLeftovers(in: folder.path)
+        #expect(folder.files() == [mine, ".aquatint-12.png", ".aquatint-x-1.png", "a.png"].sorted())
+        OutputTransaction.clearLeftovers(in: folder("none"))
+    }
+}
+
+@Suite struct JournalTests {
+    let folder: Scratch
+
+    init() throws { folder = try Scratch() }
+
+    func status(_ name: String) throws -> FileStatus { try #require(FileStatus(folder(name))) }
+
+    func isUpToDate(recipe: String = "r", outputs: [String] = ["out/a.jpg"]) throws -> Bool {
+        Journal(outputFolder: folder("out")).isUpToDate(input: folder("a.png"), status: try status("a.png"), recipe: recipe, outputs: outputs.map { folder($0) })
+    }
+
+    func remember() throws {
+        try folder.write("a.png")
+        try folder.write("out/a.jpg")
+        try Journal(outputFolder: folder("out")).append(input: folder("a.png"), status: try status("a.png"), recipe: "r", outputs: [folder("out/a.jpg")])
+    }
+
+    @Test func `reading creates nothing`() throws {
+        try folder.write("a.png")
+        #expect(try !isUpToDate())
+        #expect(folder.files() == ["a.png"])
+    }
+
+    @Test func `an input is up to date with the same content, recipe and outputs, and only then`() throws {
+        try remember()
+        #expect(try isUpToDate())
+        #expect(try !isUpToDate(recipe: "s"))
+        #expect(try !isUpToDate(outputs: ["out/b.jpg"]))
+        #expect(try !isUpToDate(outputs: ["out/a.jpg", "out/b.jpg"]))
+        try FileManager.default.removeItem(atPath: folder("out/a.jpg"))
+        #expect(try !isUpToDate())
+        try folder.write("out/a.jpg")
+        #expect(try isUpToDate())
+        try folder.write("a.png", "longer")
+        #expect(try !isUpToDate())
+    }
+
+    @Test func `a later time of the input alone makes it stale`() throws {
+        try remember()
+        try FileManager.default.setAttributes([.modificationDate: Date(timeIntervalSince1970: 1_000_000_000)], ofItemAtPath: folder("a.png"))
+        #expect(try !isUpToDate())
+    }
+
+    @Test func `a torn line is ignored and does not swallow the next one`() throws {
+        try remember()
+        let path = folder("out/.aquatint/journal.jsonl")
+        func journal() throws -> String { try String(contentsOfFile: path, encoding: .utf8) }
+        try folder.write("out/.aquatint/journal.jsonl", "\(journal().dropLast(5))")
+        #expect(try !isUpToDate(), "the entry itself is torn")
+        try remember()
+        #expect(try isUpToDate())
+        let whole = try journal()
+        try folder.write("out/.aquatint/journal.jsonl", "\u{0}garbage\n{}\n[1]\n\(whole)\(whole.replacing("\"v\":1", with: "\"v\":2").replacing("\"r\"", with: "\"s\""))")
+        #expect(try isUpToDate(), "an entry of another version is ignored")
+    }
+
+    @Test func `the last entry of an input wins`() throws {
+        try remember()
+        try Journal(outputFolder: folder("out")).append(input: folder("a.png"), status: try status("a.png"), recipe: "s", outputs: [folder("out/a.jpg")])
+        #expect(try !isUpToDate())
+        #expect(try isUpToDate(recipe: "s"))
+    }
+}
