@@ -133,7 +133,9 @@ struct ImageBuilder {
 
     /// Whether an operation made at least four times as many pixels as it read, and those fit a small cache.
     private func isEnlarged(_ image: Image, to made: Image) -> Bool {
-        guard image !== scope.input.image, let bytes = Self.bytes(image), bytes <= min(context.memoryBudget / 8, 64 << 20) else { return false }
+        // A picture that is decoded from top to bottom must be read in that order.
+        guard image !== scope.input.image, !image.fields.contains("vips-sequential"), let bytes = Self.bytes(image),
+              bytes <= min(context.memoryBudget / 8, 64 << 20) else { return false }
         return made.width.multipliedReportingOverflow(by: made.height).partialValue / 4 >= image.width * image.height
     }
 
