@@ -83,7 +83,7 @@ let package = Package(
         tests("Inference", ["ONNX", "Networks"]),
         tests("NeuralStages", ["Networks", "Inference", "StageHost"]),
         tests("AquatintPlugin", ["CAquatintPlugin"]),
-        tests("StageHost", ["CAquatintPlugin", "ContentHash", "PipelineLanguage"], exclude: ["Fixtures"]),
+        tests("StageHost", ["CAquatintPlugin", "ContentHash", "PipelineLanguage", "Vips", "ONNX", "Inference"], exclude: ["Fixtures"]),
         tests("Runner", ["Vips", "PipelineLanguage", "StageHost", "Inference"]),
         .testTarget(name: "CommandLineTests", dependencies: ["aquatint", "Vips", "Inference"], exclude: ["Broken"], swiftSettings: strict),
     ],

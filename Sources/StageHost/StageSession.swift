@@ -95,13 +95,31 @@ public final class StageSession: Sendable {
         for bands in [3, 1] {
             guard let plan = try? instance.plan([PluginImage(width: 256, height: 256, bands: bands, space: bands == 1 ? .grey : .srgb)]) else { continue }
             guard let network = try? plan.network() else { continue }
-            let prepared = try prepared(network, instance, stage.name)
+            let prepared: PreparedNetwork
+            do {
+                prepared = try self.prepared(network, instance, stage.name)
+            } catch {
+                // A model with operators that nobody has mostly looks odd in other ways too; the operators are what its owner can do something about.
+                try checkOperators(network.withBytes { Array($0) }, stage.name)
+                throw error
+            }
             do {
                 _ = try engine.networks().engine.inspect(prepared.model.bytes)
             } catch {
                 throw .host(error.message, stage: stage.name, code: .unsupported)
             }
             return
+        }
+    }
+
+    /// Throws where the engine says that it lacks operators of the model; its other objections are left to who knows the model better.
+    private func checkOperators(_ model: [UInt8], _ stage: String) throws(StageError) {
+        guard (try? Model(serialized: model)) != nil, let engine = try? engine.networks().engine else { return }
+        do {
+            _ = try engine.inspect(model)
+        } catch {
+            guard case .unsupported = error.kind else { return }
+            throw .host(error.message, stage: stage, code: .unsupported)
         }
     }
 

@@ -67,19 +67,20 @@ struct ImageBuilder {
             throw ImageFailure("stage", stage: label, "there is no image '\(use.inName ?? "prev")'")
         }
         var primary = running
-        // A number computed from an expensive image computes its pixels; the next stage would compute them again.
-        if !use.set.isEmpty, primary.isExpensive { primary = try materialised(primary, label) }
+        // A number computed from an image computes its pixels; the next stage would compute them again.
+        if !use.set.isEmpty, primary.isExpensive || isWorthKeeping(primary) {
+            primary = try materialised(running, label)
+            scope.replace(running, with: primary)
+        }
         var isExpensive = primary.isExpensive || description.kind != .vips
-        let result: StageResult
-        do throws(StageError) {
-            result = try stages.apply(
-                description, arguments: arguments, primary: primary.image, outputs: Set(use.set.map { ImageScope.canonical($0.output.text) }),
-                alpha: use.alpha ?? pipeline.alpha, context: context
-            ) { (reference) throws(StageError) in
-                try image(reference, like: primary.image, isExpensive: &isExpensive)
-            }
-        } catch {
-            throw ImageFailure(error, stage: label)
+        var result = try self.result(of: use, description, arguments, primary.image, &isExpensive, label)
+        if description.kind == .vips, use.set.isEmpty, let made = result.image, isEnlarged(running.image, to: made) {
+            // An operation that enlarges asks for the same small neighbourhoods again and again.
+            let kept = ImageScope.Entry(image: try cached(running.image, label), isExpensive: running.isExpensive)
+            let before = scope
+            scope.replace(running, with: kept)
+            result = try self.result(of: use, description, arguments, kept.image, &isExpensive, label)
+            scope = before
         }
         for setting in use.set {
             guard let value = result.values[ImageScope.canonical(setting.output.text)] else {
@@ -106,6 +107,52 @@ struct ImageBuilder {
     private func noteDepth(_ before: Image, _ after: Image, _ name: String) {
         guard before.format == .ushort, after.format == .uchar, name != "cast" else { return }
         context.note("'\(name)' lowers the depth from 16 to 8 bits, as libvips does")
+    }
+
+    private func result(of use: StageUse, _ description: StageDescription, _ arguments: [String: Value], _ primary: Image, _ isExpensive: inout Bool,
+                        _ label: String) throws(ImageFailure) -> StageResult {
+        do throws(StageError) {
+            return try stages.apply(
+                description, arguments: arguments, primary: primary, outputs: Set(use.set.map { ImageScope.canonical($0.output.text) }),
+                alpha: use.alpha ?? pipeline.alpha, context: context
+            ) { (reference) throws(StageError) in
+                try image(reference, like: primary, isExpensive: &isExpensive)
+            }
+        } catch {
+            throw ImageFailure(error, stage: label)
+        }
+    }
+
+    // MARK: keeping pixels
+
+    /// Whether an image that stages have made takes so little memory that computing it twice would be a waste.
+    private func isWorthKeeping(_ entry: ImageScope.Entry) -> Bool {
+        guard entry.image !== scope.input.image, let bytes = Self.bytes(entry.image) else { return false }
+        return bytes <= min(context.memoryBudget / 8, 256 << 20)
+    }
+
+    /// Whether an operation made at least four times as many pixels as it read, and those fit a small cache.
+    private func isEnlarged(_ image: Image, to made: Image) -> Bool {
+        // A picture that is decoded from top to bottom must be read in that order.
+        guard image !== scope.input.image, !image.fields.contains("vips-sequential"), let bytes = Self.bytes(image),
+              bytes <= min(context.memoryBudget / 8, 64 << 20) else { return false }
+        return made.width.multipliedReportingOverflow(by: made.height).partialValue / 4 >= image.width * image.height
+    }
+
+    private static func bytes(_ image: Image) -> Int? {
+        let (pixels, overflow) = image.width.multipliedReportingOverflow(by: image.height)
+        let (bytes, overflow2) = pixels.multipliedReportingOverflow(by: image.bytesPerPixel)
+        return overflow || overflow2 ? nil : bytes
+    }
+
+    /// The image with all of its tiles kept once they are computed.
+    private func cached(_ image: Image, _ label: String) throws(ImageFailure) -> Image {
+        let edge = 128, across = (image.width + edge - 1) / edge, down = (image.height + edge - 1) / edge
+        do {
+            return try image.tileCache(tileWidth: edge, tileHeight: edge, maxTiles: across * down + 1)
+        } catch {
+            throw ImageFailure(error, code: "stage", stage: label)
+        }
     }
 
     /// The image that an argument stands for.

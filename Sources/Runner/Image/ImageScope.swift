@@ -35,6 +35,12 @@ struct ImageScope {
         environment.facts[Self.canonical(name)] = ImageFacts(entry.image)
     }
 
+    /// The same pixels in another form, wherever they are known under a name.
+    mutating func replace(_ old: Entry, with new: Entry) {
+        if previous.image === old.image { previous = new }
+        for (name, entry) in named where entry.image === old.image { named[name] = new }
+    }
+
     func entry(named name: String) -> Entry? {
         switch name {
         case "prev": previous

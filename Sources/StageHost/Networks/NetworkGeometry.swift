@@ -74,6 +74,14 @@ struct NetworkGeometry {
         x = try Self.axis(Self.scale(analysis.x), analysis.x.stride, used.left, used.right, stage)
         y = try Self.axis(Self.scale(analysis.y), analysis.y.stride, used.top, used.bottom, stage)
 
+        if let tile = network.fixedTile {
+            // Small pictures are extended to the only size that the network takes, others until the last tile fits the grid.
+            extensionX = Self.extended(width, toTile: tile.width, step: analysis.x.stride)
+            extensionY = Self.extended(height, toTile: tile.height, step: analysis.y.stride)
+            outputWidth = width * x.scaleNumerator / x.scaleDenominator
+            outputHeight = height * y.scaleNumerator / y.scaleDenominator
+            return
+        }
         let isBordered = analysis.isTileable && !network.keepsSize
         extensionX = Self.extended(width, analysis.x, isBordered: isBordered)
         extensionY = Self.extended(height, analysis.y, isBordered: isBordered)
@@ -93,6 +101,11 @@ struct NetworkGeometry {
         let before = isBordered ? max(0, axis.trimBefore) : 0, after = isBordered ? max(0, axis.trimAfter) : 0
         let step = max(1, axis.needsMultiple)
         return ExtensionAxis(size: size, before: before, after: after + (step - (before + size + after) % step) % step)
+    }
+
+    private static func extended(_ size: Int, toTile tile: Int, step: Int) -> ExtensionAxis {
+        let step = max(1, step), wanted = max(tile, (size + step - 1) / step * step)
+        return ExtensionAxis(size: size, after: wanted - size)
     }
 
     private static func axis(_ scale: PluginReach.Scale, _ stride: Int, _ before: Int, _ after: Int, _ stage: String) throws(StageError) -> AxisGeometry {
@@ -130,7 +143,8 @@ struct NetworkGeometry {
     }
 
     func outputChannels(channels: Int) throws(StageError) -> Int {
-        let shape = try Self.outputShape(network, width: width, height: height, channels: channels, stage)
+        let size = network.fixedTile ?? (width, height)
+        let shape = try Self.outputShape(network, width: size.width, height: size.height, channels: channels, stage)
         guard shape.channels > 0, shape.width > 0, shape.height > 0 else {
             throw .host("a picture of \(extensionX.size) x \(extensionY.size) is too small for the network: nothing is left of it", stage: stage, code: .geometry)
         }

@@ -28,6 +28,8 @@ final class PreparedNetwork: Sendable {
     let fixedSize: (width: Int, height: Int)?
     /// Whether `fixedSize` was taken from the graph because nobody said anything.
     let isFixedByGraph: Bool
+    /// The only size that the graph takes, where it is local all the same: pictures are run in tiles of exactly that, instead of being scaled to it.
+    let fixedTile: (width: Int, height: Int)?
 
     /// - Throws: `StageError` that names the stage: not an ONNX model, ambiguous inputs or outputs, constants that do not fit.
     init(_ network: PluginNetwork, key: String, stage: String) throws(StageError) {
@@ -51,8 +53,12 @@ final class PreparedNetwork: Sendable {
         scale = network.scale
         bias = network.bias
         keepsSize = network.keepsSize
+        fixedTile = network.fixedSize == nil ? Self.builtInTile(analysis) : nil
         if let fixed = network.fixedSize {
             fixedSize = fixed
+            isFixedByGraph = false
+        } else if fixedTile != nil {
+            fixedSize = nil
             isFixedByGraph = false
         } else {
             fixedSize = Self.builtInSize(graph, door, analysis)
@@ -116,6 +122,17 @@ final class PreparedNetwork: Sendable {
         guard !analysis.isTileable, let dims = graph.inputs.first(where: { $0.name == door.inputName })?.dims, dims.count == 4,
               case .fixed(let height) = dims[door.isNHWC ? 1 : 2], case .fixed(let width) = dims[door.isNHWC ? 2 : 3] else { return nil }
         return (width, height)
+    }
+
+    /// A size that a reshape inside a local network (the sub-pixel shuffle of old exports) allows alone.
+    private static func builtInTile(_ analysis: SpatialAnalysis) -> (width: Int, height: Int)? {
+        guard analysis.isTileable, let width = analysis.x.fixedSize, let height = analysis.y.fixedSize else { return nil }
+        func holds(_ axis: SpatialAnalysis.Axis, _ size: Int) -> Bool {
+            let step = max(1, axis.stride)
+            let halo = (axis.haloBefore + step - 1) / step * step + (axis.haloAfter + step - 1) / step * step
+            return size % step == 0 && size >= halo + step && axis.trimBefore == 0 && axis.trimAfter == 0
+        }
+        return holds(analysis.x, width) && holds(analysis.y, height) ? (width, height) : nil
     }
 
     /// The static shape of the picture's input.

@@ -23,9 +23,9 @@ enum AlphaPolicy {
         return table
     }()
 
-    // thumbnail and thumbnail_image are not here: they premultiply by themselves.
+    // thumbnail, thumbnail_image, mapim, affine, and similarity and rotate on top of it, are not here: they premultiply by themselves, and twice is wrong.
     static let premultiplied = [
-        "resize", "reduce", "reduceh", "reducev", "shrink", "shrinkh", "shrinkv", "affine", "similarity", "rotate", "mapim",
+        "resize", "reduce", "reduceh", "reducev", "shrink", "shrinkh", "shrinkv",
         "quadratic", "gaussblur", "sharpen", "conv", "conva", "convasep", "convf", "convi", "convsep", "compass", "sobel", "canny",
         "rank", "morph",
     ]

@@ -48,8 +48,10 @@ public enum VipsStage {
             converted[main] = .image(try unary("premultiply", input, ["max_alpha": .double(white)]))
             var result = try split(call(nickname, converted, outputs))
             if let image = result.image {
-                result.image = try unary("cast", try unary("unpremultiply", image, ["max_alpha": .double(white)]),
-                                         ["format": .string(input.format.rawValue)])
+                var colours = try unary("unpremultiply", image, ["max_alpha": .double(white)])
+                // A cast cuts the fraction off, and a surface of one colour would come back a level darker.
+                if input.format.isInteger { colours = try unary("round", colours, ["round": "rint"]) }
+                result.image = try unary("cast", colours, ["format": .string(input.format.rawValue)])
             }
             return result
         }
