@@ -51,7 +51,7 @@ import Vips
                 return error.message
             }
         }
-        #expect(refusal("\(folder)/file/a.png") == "the output folder '\(folder)/file' cannot be created: there is a file of that name")
+        #expect(refusal("\(folder)/file/a.png") == "the output folder '\(folder)/file' cannot be created: Not a directory")
         #expect(refusal("\(folder)/a/b/c.png") == nil)
         let long = String(repeating: "x", count: 300)
         #expect(refusal("\(folder)/\(long)/c.png") == "the output folder '\(folder)/\(long)' cannot be created: File name too long")
