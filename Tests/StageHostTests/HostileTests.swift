@@ -1,3 +1,4 @@
+import PipelineLanguage
 import StageHost
 import Testing
 
