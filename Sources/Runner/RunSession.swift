@@ -22,6 +22,12 @@ public final class RunSession: Sendable {
     public init(library: StageLibrary, pipeline: Pipeline, set: [String: String], neural: NeuralSettings, memoryBudget: Int) throws(RunError) {
         self.library = library
         self.pipeline = pipeline
+        // Every stage is a level of libvips' recursion when pixels are computed: 500 blurs overflow a thread's stack.
+        let most = 100
+        for list in [pipeline.stages] + pipeline.outputs.map(\.stages) + pipeline.images.map(\.stages) where list.count > most {
+            let mark = list[most].mark
+            throw RunError(.invalidPipeline, "\(pipeline.source.name):\(mark.line):\(mark.column): a list may have at most \(most) stages, and this one has \(list.count)")
+        }
         do {
             variables = try pipeline.variables(set: set)
         } catch {

@@ -47,7 +47,8 @@ public final class StageLibrary: Sendable {
     private static func extensions(_ direction: VipsLibrary.Format.Direction) -> [String: String] {
         var result: [String: String] = [:]
         for format in VipsLibrary.formats where format.direction == direction {
-            for suffix in format.suffixes where result[suffix] == nil { result[suffix] = format.nickname }
+            // A '.dz' is a folder of tiles and a file beside it, which cannot appear as one: '.szi' holds the same in a file.
+            for suffix in format.suffixes where result[suffix] == nil && !(direction == .save && suffix == ".dz") { result[suffix] = format.nickname }
         }
         return result
     }
