@@ -37,6 +37,13 @@ public final class RunSession: Sendable {
                                executable: PluginSearch.executable)
         stages = StageSession(library: library, settings: neural, files: files)
         try Self.prepare(pipeline, library, stages, variables)
+        if Self.allStages(pipeline).contains(where: { library.catalogue[$0.name]?.kind == .network }) {
+            do {
+                try stages.checkDevice()
+            } catch {
+                throw RunError(.unavailable, error.message)
+            }
+        }
         (images, imageNotes) = try Self.load(pipeline, library, stages, variables, memoryBudget)
     }
 

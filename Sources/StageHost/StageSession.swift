@@ -123,6 +123,23 @@ public final class StageSession: Sendable {
         }
     }
 
+    /// Whether the engine has the device and the arithmetic that were asked for, which is never silently replaced by another.
+    ///
+    /// Loads the engine: for pipelines with networks only.
+    public func checkDevice() throws(StageError) {
+        do throws(EngineError) {
+            let devices = try engine.networks().engine.devices()
+            guard let device = devices.first(where: { $0.name == settings.device || $0.name.hasPrefix(settings.device + ".") }) else {
+                throw EngineError(.unavailable, "there is no device '\(settings.device)'; the engine has \(devices.map(\.name).joined(separator: ", "))")
+            }
+            guard device.precisions.contains(settings.precision) else {
+                throw EngineError(.unavailable, "\(device.name) (\(device.fullName)) does not compute in \(settings.precision.rawValue), but in \(device.precisions.map(\.rawValue).joined(separator: ", "))")
+            }
+        } catch {
+            throw .host(error.message, code: .unsupported)
+        }
+    }
+
     // MARK: instances and networks
 
     private func instance(of stage: StageDescription, _ arguments: [String: Value]) throws(StageError) -> StageInstance {

@@ -140,7 +140,8 @@ struct ModelCommand: ParsableCommand {
             do throws(ONNXError) {
                 report = ModelReport(try Model(contentsOf: file))
             } catch {
-                throw RunError(.unavailable, "\(file): \(error)")
+                let text = "\(error)"
+                throw RunError(.unavailable, text.contains(file) ? text : "\(file): \(text)")
             }
             Terminal.standardOutput(json ? report.json.text(pretty: true) + "\n" : report.text(file))
         }

@@ -116,8 +116,8 @@ import Testing
         #expect(paths(plain) == ["in/a.png"])
         #expect(plain.strays.count == 4)
         let found = try select([folder("in")]) { $0.followsLinks = true }
-        #expect(paths(found) == ["in/a.png", "in/else/b.png", "in/link.png"])
-        #expect(strays(found) == ["in/dead.png: cannot be read"])
+        #expect(paths(found) == ["in/a.png", "in/dead.png", "in/else/b.png", "in/link.png"], "an image name that leads nowhere is a failure, not a stray")
+        #expect(strays(found).isEmpty)
         #expect(paths(try select([folder("in/link.png")])) == ["in/link.png"], "a link given by itself is what it points to")
     }
 

@@ -9,7 +9,6 @@ struct PixelStageImage {
     /// - Parameter inputs: one per declared input; nil where an optional one is absent. The first is the running image.
     /// - Returns: the lazily computed result, with alpha joined again where the host split it off.
     func make(_ inputs: [Image?]) throws(StageError) -> Image {
-        guard let primary = inputs.first ?? nil else { throw .host("there is no image to work on", stage: stage) }
         let declared = instance.stage.declared
         var doors: [PixelDoor?] = []
         var alpha: Image?
@@ -29,7 +28,6 @@ struct PixelStageImage {
         guard let output = plan.output, let first = doors.first ?? nil else { throw .host("the stage planned no output", stage: stage) }
         var result = try image(plan, output, doors, first)
         if let alpha { result = try joined(result, alpha) }
-        _ = primary
         return result
     }
 
