@@ -300,8 +300,12 @@ extension VipsTests {
             }
             #expect(Set(results.keys) == Set(wanted.images.keys).union(wanted.scalars), "the outputs that were returned")
             for (name, path) in wanted.images {
-                let theirs = try Image.load(path)
-                let ours = try #require(results[name]?.imageValue)
+                var theirs = try Image.load(path)
+                var ours = try #require(results[name]?.imageValue)
+                if parity.operation == "stats" {
+                    // The last columns say where the extremes are. Of several equal ones libvips names that of the fastest thread.
+                    (ours, theirs) = (try withoutPlaces(ours), try withoutPlaces(theirs))
+                }
                 #expect(ours.description == theirs.description, "header of \(name)")
                 #expect(try ours.bytes() == theirs.bytes(), "samples of \(name)")
             }
@@ -367,4 +371,9 @@ extension VipsTests {
                 .joined(separator: " ")
         }
     }
+}
+
+/// The columns of `stats` before the places of the extremes.
+private func withoutPlaces(_ stats: Image) throws -> Image {
+    try Operation.image("extract_area", ["input": .image(stats), "left": 0, "top": 0, "width": 6, "height": .int(stats.height)])
 }
