@@ -68,7 +68,10 @@ public final class Batch: Sendable {
         VipsLibrary.setConcurrency(schedule.threads)
         report(.started(header))
         for note in session.imageNotes { report(.note(note)) }
-        for folder in plan.unreadable { report(.note("\(folder.path): \(folder.reason)")) }
+        for folder in plan.unreadable {
+            finish(ImageReport(index: -1, input: folder.path, outputs: [], status: .failed, failure: .init(code: "load", stage: nil, message: folder.reason),
+                               notes: [], seconds: 0, pixels: 0, inputBytes: 0))
+        }
         clearLeftovers()
         stop.observe { [weak self] level in self?.stopped(level) }
         WorkerPool.run(count: plan.images.count, threads: schedule.jobs, while: { [self] in shouldContinue }) { [self] index in

@@ -43,8 +43,11 @@ public struct PipelineLookup: Sendable {
         }
         defer { try? handle.close() }
         // One byte more than is allowed tells that there is more.
-        guard let data = try? handle.read(upToCount: SourceText.maximumBytes + 1) else { return [] }
-        return Array(data)
+        do {
+            return Array(try handle.read(upToCount: SourceText.maximumBytes + 1) ?? Data())
+        } catch {
+            throw RunError(.inputMissing, "the pipeline '\(path)' cannot be read: \(error.localizedDescription)")
+        }
     }
 
     private static func checkout(above folder: String) -> String? {

@@ -87,11 +87,12 @@ public final class RunSession: Sendable {
                 if let codec = library.catalogue.codec(loader) {
                     options = try VipsStage.options(try entry.options(for: codec, in: environment, pipeline: pipeline), of: loader)
                 }
-                let image = try Image.load(path, options: options).taggedAsOpened()
+                if library.catalogue.codec(loader)?.parameter("fail_on") != nil, options["fail_on"] == nil { options["fail_on"] = "error" }
+                let image = try InputImage.decoded(try Image.load(path, options: options), isUpright: !pipeline.input.autorot).taggedAsOpened()
                 let scope = ImageScope(input: image, facts: ImageFacts(image), shared: images, variables: variables)
                 var builder = ImageBuilder(pipeline: pipeline, library: library, stages: stages, context: context, scope: scope)
                 try builder.run(entry.stages, prefix: "\(entry.name) ")
-                images[ImageScope.canonical(entry.name)] = try builder.scope.previous.image.materialised()
+                images[ImageScope.canonical(entry.name)] = try builder.materialised(builder.scope.previous, entry.name).image
                 notes += context.notes
             } catch let error as RunError {
                 throw error

@@ -22,7 +22,8 @@ public final class StageSession: Sendable {
     public let engine = EngineProvider()
     public let files: FileLookup
     private let instances = Mutex<[InstanceKey: StageInstance]>([:])
-    private let networks = Mutex<[String: PreparedNetwork]>([:])
+    /// With the instance that each came from: its address is part of the key, and must not be given to another one meanwhile.
+    private let networks = Mutex<[String: (network: PreparedNetwork, owner: StageInstance)]>([:])
 
     private struct InstanceKey: Hashable {
         var stage: String
@@ -165,11 +166,11 @@ public final class StageSession: Sendable {
     private func prepared(_ network: PluginNetwork, _ instance: StageInstance, _ stage: String) throws(StageError) -> PreparedNetwork {
         let key = network.key ?? network.withBytes { SHA256.hash($0).hex }
         let full = "\(stage) \(ObjectIdentifier(instance).hashValue) \(key)"
-        if let known = networks.withLock({ $0[full] }) { return known }
+        if let known = networks.withLock({ $0[full] }) { return known.network }
         let made = try PreparedNetwork(network, key: key, stage: stage)
         networks.withLock { networks in
             if networks.count > 64 { networks.removeAll() }
-            networks[full] = made
+            networks[full] = (made, instance)
         }
         return made
     }

@@ -126,6 +126,7 @@ struct Run: ParsableCommand {
 
     private func printPlan(_ plan: RunPlan) {
         for image in plan.images { Terminal.standardOutput("\(image.input.path) -> \(image.outputs.joined(separator: ", "))\n") }
+        for folder in plan.unreadable { Terminal.standardError("\(folder.path): \(folder.reason)\n") }
         guard !quiet else { return }
         Terminal.standardError("\(plan.images.count) images would be read, \(plan.strays.count) other files skipped; nothing was written\n")
         if verbose { for stray in plan.strays { Terminal.standardError("  \(stray.path): \(stray.reason)\n") } }

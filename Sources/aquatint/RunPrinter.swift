@@ -95,7 +95,7 @@ final class RunPrinter: Sendable {
         if let stopped = summary.stopped { say("\(terminal.red("stopped")): \(stopped.message)", &state) }
         guard verbosity != .quiet || summary.failed > 0 else { clear(&state); return }
         var parts = ["\(summary.done) done"]
-        if summary.skipped > 0 { parts.append("\(summary.skipped) up to date") }
+        if summary.skipped > 0 { parts.append("\(summary.skipped) skipped") }
         if summary.failed > 0 { parts.append(terminal.red("\(summary.failed) failed")) }
         if summary.strays > 0 { parts.append("\(summary.strays) not images") }
         let rate = summary.seconds > 0 && summary.megapixels > 0

@@ -110,6 +110,8 @@ import Testing
         try FileManager.default.removeItem(atPath: folder("out/a.jpg"))
         #expect(try !isUpToDate())
         try folder.write("out/a.jpg")
+        #expect(try !isUpToDate(), "another picture stands under the output's name")
+        try remember()
         #expect(try isUpToDate())
         try folder.write("a.png", "longer")
         #expect(try !isUpToDate())

@@ -17,7 +17,7 @@ struct ImageJob {
         var traces: [StageTrace]
     }
 
-    /// Makes the outputs. They appear together, or none does.
+    /// Makes the outputs. They get their names when all of them are complete.
     func run() throws(ImageFailure) -> Outcome {
         let expired = Expiry()
         let watch = session.pipeline.limits.timeout.map { DeadlineWatch(seconds: $0, expired: expired, context: context) }

@@ -43,10 +43,10 @@ struct InputImage {
             if !isSeveral, !isTurned, StreamingCheck(session).allows {
                 image = try Image.load(path, access: .sequential, options: options)
             }
-            if image.coding != .none { image = try Operation.image(image.coding == .labq ? "LabQ2Lab" : "rad2float", ["in": .image(image)]) }
-            if isTurned { image = try Operation.image("autorot", ["in": .image(image)]) }
-            let tagged = try image.taggedAsOpened()
-            return InputImage(frames: try split(tagged), facts: facts, format: image.format)
+            // Pages first: turned as one tall image they would lie side by side.
+            var frames: [Image] = []
+            for page in try split(image) { frames.append(try decoded(page, isUpright: !isTurned).taggedAsOpened()) }
+            return InputImage(frames: frames, facts: facts, format: frames.first?.format ?? image.format)
         } catch let error as ImageFailure {
             throw error
         } catch let error as VipsError {
@@ -60,6 +60,13 @@ struct InputImage {
         } catch {
             throw ImageFailure("load", "\(error)")
         }
+    }
+
+    /// Packed formats taken apart, and the EXIF rotation applied.
+    static func decoded(_ image: Image, isUpright: Bool) throws(VipsError) -> Image {
+        var image = image
+        if image.coding != .none { image = try Operation.image(image.coding == .labq ? "LabQ2Lab" : "rad2float", ["in": .image(image)]) }
+        return isUpright || image.orientation <= 1 ? image : try Operation.image("autorot", ["in": .image(image)])
     }
 
     private static func loaderOptions(_ loader: String, _ session: RunSession) throws -> [String: Argument] {
@@ -143,6 +150,9 @@ struct ShrinkOnLoad {
     func open(_ path: String, facts: ImageFacts, options: [String: Argument]) throws -> Image? {
         let environment = Environment(variables: session.variables, facts: ["input": facts, "prev": facts])
         var arguments = try use.arguments(for: description, in: environment, pipeline: session.pipeline)
+        // These mean something else to `thumbnail`, or need the pipeline's folder: the stage itself does them right.
+        let own = ["no_rotate", "auto_rotate", "input_profile", "output_profile", "import_profile", "export_profile"]
+        guard !own.contains(where: { arguments[$0] != nil }) else { return nil }
         for (name, value) in arguments { if case .image(.previous) = value { arguments[name] = nil } }
         guard case .int(let width)? = arguments.removeValue(forKey: "width"), !arguments.values.contains(where: { if case .image = $0 { true } else { false } }) else { return nil }
         var more = try VipsStage.options(arguments, of: "thumbnail")

@@ -24,7 +24,7 @@ struct OutputFinish {
             if let input = Self.bits(inputFormat), let stored = Self.bits(target), stored < input, castFormat == nil {
                 notes.append("stored with \(stored) bits a sample, which a stage has brought the \(input) of the input down to")
             }
-        } else if image.format == .ushort, Self.holdsEightBits(saver) {
+        } else if image.format == .ushort || (image.format.isFloat && inputFormat == .ushort), Self.holdsEightBits(saver) {
             notes.append("stored with 8 bits a sample, since '\(saver)' holds no more")
         }
         if image.hasAlpha, Self.holdsNoAlpha(saver) {

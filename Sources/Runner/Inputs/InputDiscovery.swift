@@ -119,7 +119,9 @@ private struct Walk {
             throw RunError(.inputMissing, "input '\(argument)' does not exist or cannot be read")
         }
         switch status.kind {
-        case .directory: visit(argument, below: "")
+        case .directory:
+            visit(argument, below: "")
+            if found.unreadable.contains(where: { $0.path == argument }) { throw RunError(.inputMissing, "the folder '\(argument)' cannot be listed") }
         case .file: add(argument, folder: "", given: true)
         case .other: throw RunError(.inputMissing, "input '\(argument)' is neither a file nor a folder")
         }

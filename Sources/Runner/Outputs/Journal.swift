@@ -15,6 +15,8 @@ final class Journal: Sendable {
         /// Hash of everything else that the pixels depend on: `RunFingerprint`.
         var recipe: String
         var outputs: [String]
+        /// Bytes and nanoseconds since 1970 of each output: another run may have put another picture there.
+        var stamps: [[Int64]]
     }
 
     private let path: String
@@ -42,12 +44,20 @@ final class Journal: Sendable {
     func isUpToDate(input: String, status: FileStatus, recipe: String, outputs: [String]) -> Bool {
         guard let entry = entries.withLock({ $0[Path.absolute(input)] }) else { return false }
         return entry.size == status.size && entry.modified == status.modified && entry.recipe == recipe
-            && entry.outputs == outputs.map(Path.absolute) && outputs.allSatisfy { FileStatus($0)?.kind == .file }
+            && entry.outputs == outputs.map(Path.absolute) && entry.stamps == Self.stamps(outputs)
+    }
+
+    /// Size and time of each file; empty for one that is missing, or no file.
+    private static func stamps(_ paths: [String]) -> [[Int64]] {
+        paths.map { path in
+            guard let status = FileStatus(path), status.kind == .file else { return [] }
+            return [status.size, status.modified]
+        }
     }
 
     func append(input: String, status: FileStatus, recipe: String, outputs: [String]) throws(RunError) {
         let entry = Entry(input: Path.absolute(input), size: status.size, modified: status.modified, recipe: recipe,
-                          outputs: outputs.map(Path.absolute))
+                          outputs: outputs.map(Path.absolute), stamps: Self.stamps(outputs))
         let problem: RunError? = file.withLock { handle in
             do {
                 if handle == nil { handle = try Self.open(path) }

@@ -1,9 +1,11 @@
+internal import ContentHash
 import Foundation
 import Synchronization
 
 /// The outputs of one image: written under temporary names in their own folders, then all of them made visible, or none.
 ///
-/// Temporary names are `.aquatint-<process id>-<number><extension>`: a later run tells by the process id whether one is a leftover.
+/// Temporary names are `.aquatint-<process id>-<number>@<place><extension>`: a later run tells by the process id whether one is a leftover,
+/// and by the place whether it is the one to tell: process ids mean nothing on another machine, or in another container.
 struct OutputTransaction: ~Copyable {
     private var pending: [(temporary: String, final: String)] = []
     private static let counter = Atomic<Int>(0)
@@ -18,7 +20,7 @@ struct OutputTransaction: ~Copyable {
             throw RunError(.cannotCreateOutput, "the output folder '\(folder)' cannot be created: \(String(cString: strerror(code)))")
         }
         let number = Self.counter.wrappingAdd(1, ordering: .relaxed).newValue
-        let name = ".aquatint-\(ProcessInfo.processInfo.processIdentifier)-\(number)\(Path.split(Path.base(final)).ext)"
+        let name = ".aquatint-\(ProcessInfo.processInfo.processIdentifier)-\(number)@\(Self.place)\(Path.split(Path.base(final)).ext)"
         let temporary = Path.join(folder, name)
         pending.append((temporary, final))
         Self.live.withLock { _ = $0.insert(temporary) }
@@ -95,7 +97,22 @@ struct OutputTransaction: ~Copyable {
         for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] where name.hasPrefix(prefix) && name.hasSuffix(suffix) {
             let parts = name.dropFirst(prefix.count).split(separator: "-")
             guard parts.count == 2, let process = pid_t(parts[0]), process > 0 else { continue }
-            if kill(process, 0) != 0, errno == ESRCH { unlink(Path.join(folder, name)) }
+            let path = Path.join(folder, name)
+            let place = parts[1].split(separator: "@").dropFirst().first?.prefix { $0 != "." }
+            if let place, place != Self.place {
+                // Another machine's, or from before a restart: a day is longer than any image takes.
+                let now = Int64(Date().timeIntervalSince1970 * 1e9)
+                if let status = FileStatus(path), now - status.modified > 86_400_000_000_000 { unlink(path) }
+            } else if kill(process, 0) != 0, errno == ESRCH {
+                unlink(path)
+            }
         }
     }
+
+    /// Stands for this boot of this machine, and this container of it: where a process id names one process.
+    static let place: String = {
+        let boot = (try? String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8)) ?? ProcessInfo.processInfo.hostName
+        let space = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/ns/pid")) ?? ""
+        return String(SHA256.hash(Array((boot + space).utf8)).hex.prefix(12))
+    }()
 }

@@ -64,6 +64,7 @@ final class TileRunner: Sendable {
             try render(tile, area, output, inputs, precision)
         } catch let error as StageError where error.code == .notFinite && precision != .f32 {
             // Half precision overflows where f32 does not; a second try tells which it was.
+            context.note("'\(stage)' gave NaN or infinity in \(precision.rawValue) and was run again in f32 there")
             try render(tile, area, output, inputs, .f32)
         }
     }

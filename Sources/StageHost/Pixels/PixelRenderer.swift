@@ -50,8 +50,8 @@ final class PixelRenderer: Sendable {
             tiles.append(try PixelTile(door, source: sourceIndex(index), wanted, plan: plan, inputs))
         }
         let context = context
-        try plan.process(tiles.map { $0?.pixels }, into: out) { context.isCancelled }
-        _ = tiles
+        // The plug-in gets bare pointers into the tiles.
+        try withExtendedLifetime(tiles) { try plan.process(tiles.map { $0?.pixels }, into: out) { context.isCancelled } }
         try copy(out, area, rect, pixels)
     }
 

@@ -45,13 +45,15 @@ public enum VipsStage {
             return result
         case .premultiply:
             let white = PictureScale.white(of: input.format) ?? input.double(PictureScale.field) ?? 255
+            // What libvips would give: a convolution of integers may well be floats below zero.
+            let format = try split(call(nickname, converted, [])).image?.format ?? input.format
             converted[main] = .image(try unary("premultiply", input, ["max_alpha": .double(white)]))
             var result = try split(call(nickname, converted, outputs))
             if let image = result.image {
                 var colours = try unary("unpremultiply", image, ["max_alpha": .double(white)])
                 // A cast cuts the fraction off, and a surface of one colour would come back a level darker.
-                if input.format.isInteger { colours = try unary("round", colours, ["round": "rint"]) }
-                result.image = try unary("cast", colours, ["format": .string(input.format.rawValue)])
+                if format.isInteger { colours = try unary("round", colours, ["round": "rint"]) }
+                result.image = try unary("cast", colours, ["format": .string(format.rawValue)])
             }
             return result
         }
