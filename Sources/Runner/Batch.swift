@@ -16,6 +16,7 @@ public final class Batch: Sendable {
     private let journal: Journal?
     private let recipe: String
     private let schedule: Schedule
+    private let endProcess: (@Sendable (ExitStatus) -> Void)?
 
     /// How the machine is shared between images.
     struct Schedule {
@@ -39,8 +40,12 @@ public final class Batch: Sendable {
         static func budget(_ settings: RunSettings) -> Int { settings.memory ?? Machine.memory / 2 }
     }
 
-    /// - Parameter report: called from several threads, one event at a time is not guaranteed.
-    public init(_ plan: RunPlan, session: RunSession, settings: RunSettings, stop: StopSignal, report: @escaping @Sendable (RunEvent) -> Void) {
+    /// - Parameters:
+    ///   - endProcess: ends the process where an image that was given up does not stop; nil waits for it.
+    ///   - report: called from several threads, one event at a time is not guaranteed.
+    public init(_ plan: RunPlan, session: RunSession, settings: RunSettings, stop: StopSignal, endProcess: (@Sendable (ExitStatus) -> Void)? = nil,
+                report: @escaping @Sendable (RunEvent) -> Void) {
+        self.endProcess = endProcess
         self.plan = plan
         self.session = session
         self.settings = settings
@@ -57,7 +62,7 @@ public final class Batch: Sendable {
     private struct State {
         var summary = RunSummary()
         var contexts: [Int: ImageContext] = [:]
-        var clearedFolders: Set<String> = []
+        var isOver = false
     }
 
     private let state = Mutex(State())
@@ -77,7 +82,10 @@ public final class Batch: Sendable {
         WorkerPool.run(count: plan.images.count, threads: schedule.jobs, while: { [self] in shouldContinue }) { [self] index in
             work(plan.images[index])
         }
-        var summary = state.withLock { $0.summary }
+        var summary = state.withLock { state in
+            state.isOver = true
+            return state.summary
+        }
         summary.strays = plan.strays.count
         summary.seconds = Date().timeIntervalSince(start)
         report(.finished(summary))
@@ -100,10 +108,12 @@ public final class Batch: Sendable {
         guard level == .abandoning else { return }
         for context in state.withLock({ Array($0.contexts.values) }) { context.cancel() }
         // A codec or a plug-in that does not look up cannot be stopped from inside the process: it ends with it.
+        guard let endProcess else { return }
         let status = stop.exitStatus ?? .interrupted
-        DispatchQueue.global().asyncAfter(deadline: .now() + 2) {
+        DispatchQueue.global().asyncAfter(deadline: .now() + 2) { [weak self] in
+            guard let self, !self.state.withLock({ $0.isOver }) else { return }
             OutputTransaction.abandonAll()
-            _exit(status.rawValue)
+            endProcess(status)
         }
     }
 

@@ -108,7 +108,7 @@ struct Run: ParsableCommand {
         let stop = StopSignal()
         stop.install()
         let printer = RunPrinter(terminal: terminal, verbosity: quiet ? .quiet : verbose ? .verbose : .normal, showsBar: !noProgress)
-        let summary = Batch(plan, session: session, settings: run, stop: stop) { printer.handle($0) }.run()
+        let summary = Batch(plan, session: session, settings: run, stop: stop, endProcess: { _exit($0.rawValue) }) { printer.handle($0) }.run()
         let status = summary.exitStatus(stop)
         if status != .done { throw status }
     }
