@@ -319,6 +319,8 @@ struct NetworkStageImage {
         } catch let error as StageError {
             throw error
         } catch let error as TilingError {
+            // Only a lack of memory is mended by memory.
+            guard case .memory = error.reason else { throw .host("tiling: \(error.message)", stage: stage, code: .parameter) }
             throw tooLarge("\(error.message); a larger --max-memory or a smaller picture would do")
         } catch {
             throw tooLarge("\(error)")
