@@ -2,7 +2,11 @@
 #ifndef AQUATINT_CVIPS_SHIM_H
 #define AQUATINT_CVIPS_SHIM_H
 
+#include <malloc.h>
 #include <vips/vips.h>
+
+/* malloc.h is not in Swift's Glibc module. */
+static inline void cvips_return_large_blocks(void) { mallopt(M_MMAP_THRESHOLD, 1 << 20); }
 
 /* vips_error() is variadic; the text goes through "%s", so a percent sign in it is a percent sign. */
 static inline void cvips_error(const char *domain, const char *text) { vips_error(domain, "%s", text); }

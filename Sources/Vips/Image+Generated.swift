@@ -142,7 +142,7 @@ private final class Generator: Sendable {
 }
 
 /// What one thread needs to compute areas: a region on each input, reused from area to area.
-private final class GeneratorSequence {
+final class GeneratorSequence {
     private var regions: [UnsafeMutablePointer<VipsRegion>] = []
     private let inputs: [Image]
     private var lent: Set<Int> = []
@@ -226,7 +226,7 @@ private func generateArea(
         return 0
     } catch {
         // An input that failed has said why, and "input 0 could not be computed" would add nothing.
-        if !(inputs.inputFailed && error is VipsError) { cvips_error("aquatint", String(describing: error)) }
+        if !(inputs.inputFailed && error is VipsError) { cvips_error("aquatint", (error as? VipsError)?.message ?? String(describing: error)) }
         return -1
     }
 }

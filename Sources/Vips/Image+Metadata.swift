@@ -23,6 +23,9 @@ extension Image {
         return result
     }
 
+    /// Whether the pixels come from a file that is being decoded, and can be read only once and from top to bottom.
+    public var isStreamed: Bool { vips_image_is_sequential(pointer) != 0 }
+
     /// The text of a field; `nil` if it is absent or no text.
     public func string(_ field: String) -> String? {
         let type = vips_image_get_typeof(pointer, field)

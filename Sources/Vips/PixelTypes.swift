@@ -130,6 +130,13 @@ public struct Rect: Sendable, Hashable {
             && left <= imageWidth - width && top <= imageHeight - height
     }
 
+    /// The part that both have; nil where they have none. For rectangles within images.
+    public func intersection(_ other: Rect) -> Rect? {
+        let left = max(self.left, other.left), top = max(self.top, other.top)
+        let right = min(self.left + width, other.left + other.width), bottom = min(self.top + height, other.top + other.height)
+        return left < right && top < bottom ? Rect(left: left, top: top, width: right - left, height: bottom - top) : nil
+    }
+
     init(_ rect: VipsRect) {
         self.init(left: Int(rect.left), top: Int(rect.top), width: Int(rect.width), height: Int(rect.height))
     }

@@ -30,6 +30,14 @@ public enum VipsLibrary {
         (Int(vips_version(0)), Int(vips_version(1)), Int(vips_version(2)))
     }
 
+    /// Gives freed blocks of a megabyte and more back to the system at once. To be called before there are threads.
+    ///
+    /// glibc would keep those of up to 32 MiB once one was freed: rows of pictures and cells of networks come in all sizes, and the memory of a long run would
+    /// grow with the holes between them.
+    public static func returnLargeBlocks() {
+        cvips_return_large_blocks()
+    }
+
     /// How many threads one evaluation may use; 0 gives back libvips' default, the number of cores.
     public static func setConcurrency(_ threads: Int) {
         vips_concurrency_set(Int32(clamping: threads))
