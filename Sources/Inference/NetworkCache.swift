@@ -13,13 +13,14 @@ public struct NetworkModel: Sendable {
     }
 }
 
-/// The compiled networks of a process: at most `capacity`, the least recently asked for given up first.
+/// The compiled networks of a process: at most `capacity`, and at most `memory` bytes of what their callers say they hold; the least recently asked for given up first.
 ///
 /// Callers that ask for the same network at the same time wait for one compilation; others do not wait for it. A network given up stays alive for those who
 /// still hold it. A failure is thrown to all who waited for it and not remembered: memory may have been freed before the next attempt.
 public final class NetworkCache: Sendable {
     public let engine: any Engine
     public let capacity: Int
+    public let memory: Int
 
     private struct Key: Hashable {
         let model: String
@@ -32,20 +33,22 @@ public final class NetworkCache: Sendable {
     }
 
     private struct State {
-        var entries: [Key: (entry: Entry, lastUse: Int)] = [:]
+        var entries: [Key: (entry: Entry, lastUse: Int, memory: Int)] = [:]
         var clock = 0
 
-        mutating func entry(for key: Key, capacity: Int) -> Entry {
+        mutating func entry(for key: Key, memory: Int, capacity: Int, limit: Int) -> Entry {
             clock += 1
             if let found = entries[key] {
-                entries[key] = (found.entry, clock)
+                entries[key] = (found.entry, clock, memory)
                 return found.entry
             }
-            if entries.count >= capacity, let oldest = entries.min(by: { $0.value.lastUse < $1.value.lastUse }) {
+            var held = entries.values.reduce(memory) { $0.addingReportingOverflow($1.memory).partialValue }
+            while entries.count >= capacity || held > limit, let oldest = entries.min(by: { $0.value.lastUse < $1.value.lastUse }) {
+                held -= oldest.value.memory
                 entries[oldest.key] = nil
             }
             let entry = Entry()
-            entries[key] = (entry, clock)
+            entries[key] = (entry, clock, memory)
             return entry
         }
 
@@ -58,10 +61,13 @@ public final class NetworkCache: Sendable {
     private let state = Mutex(State())
     private let compilations = Atomic<Int>(0)
 
-    /// - Parameter capacity: how many networks to keep, at least 1.
-    public init(engine: any Engine, capacity: Int) {
+    /// - Parameters:
+    ///   - capacity: how many networks to keep, at least 1.
+    ///   - memory: bytes that the kept ones may hold together; the one asked for last is kept in any case.
+    public init(engine: any Engine, capacity: Int, memory: Int = 1 << 40) {
         self.engine = engine
         self.capacity = max(1, capacity)
+        self.memory = max(0, min(memory, 1 << 50))
     }
 
     /// How many compilations were begun: a count for reports and tests.
@@ -71,9 +77,11 @@ public final class NetworkCache: Sendable {
     public var count: Int { state.withLock { $0.entries.count } }
 
     /// The model compiled for the request, from the cache where it is there.
-    public func network(_ model: NetworkModel, request: CompileRequest) throws(EngineError) -> any CompiledNetwork {
+    ///
+    /// - Parameter memory: bytes that the network's buffers will hold, roughly: a compiled network keeps them between runs.
+    public func network(_ model: NetworkModel, request: CompileRequest, memory: Int = 0) throws(EngineError) -> any CompiledNetwork {
         let key = Key(model: model.key, request: request)
-        let entry = state.withLock { $0.entry(for: key, capacity: capacity) }
+        let entry = state.withLock { $0.entry(for: key, memory: max(0, min(memory, 1 << 50)), capacity: capacity, limit: self.memory) }
         let result = entry.result.withLock { stored in
             if let stored { return stored }
             compilations.add(1, ordering: .relaxed)

@@ -27,13 +27,11 @@ public final class Batch: Sendable {
         /// Bytes for each.
         var memoryPerImage: Int
 
-        /// Many images: one core for each. Few: more threads each. Neural stages wait for the engine, not for a core, so they get more of
-        /// libvips' threads than there are cores: with as many, all of them wait for the same cell of a network's result.
-        init(images: Int, settings: RunSettings, usesNetworks: Bool) {
+        /// Many images: one core for each. Few: more threads each.
+        init(images: Int, settings: RunSettings) {
             let cores = Machine.cores
             jobs = max(1, min(settings.jobs ?? cores, max(1, images)))
-            let share = max(1, cores / jobs)
-            threads = usesNetworks ? 4 * share : share
+            threads = max(1, cores / jobs)
             memoryPerImage = Self.budget(settings) / jobs
         }
 
@@ -53,7 +51,7 @@ public final class Batch: Sendable {
         self.report = report
         journal = plan.journalFolder.map(Journal.init(outputFolder:))
         recipe = session.recipe()
-        schedule = Schedule(images: plan.images.count, settings: settings, usesNetworks: session.usesNetworks)
+        schedule = Schedule(images: plan.images.count, settings: settings)
     }
 
     /// The memory that a run with these settings may use, in bytes.

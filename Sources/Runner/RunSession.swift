@@ -75,6 +75,7 @@ public final class RunSession: Sendable {
         var notes: [String] = []
         for entry in pipeline.images {
             let context = ImageContext(memoryBudget: budget)
+            defer { context.finish() }
             func fail(_ message: String, _ status: ExitStatus = .inputMissing) -> RunError {
                 RunError(status, "\(pipeline.source.name):\(entry.mark.line):\(entry.mark.column): the image '\(entry.name)': \(message)")
             }

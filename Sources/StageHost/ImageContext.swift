@@ -7,6 +7,7 @@ public final class ImageContext: Sendable {
     private let cancelledFlag = Atomic<Bool>(false)
     private let failure = Mutex<StageError?>(nil)
     private let spokenNotes = Mutex<[String]>([])
+    private let endings = Mutex<[@Sendable () -> Void]>([])
 
     /// Bytes that the stages of this image may use together, roughly.
     public let memoryBudget: Int
@@ -31,4 +32,17 @@ public final class ImageContext: Sendable {
     }
 
     public var notes: [String] { spokenNotes.withLock { $0 } }
+
+    /// Keeps work that must end with the image: threads that compute ahead of the demand.
+    func atEnd(_ end: @escaping @Sendable () -> Void) { endings.withLock { $0.append(end) } }
+
+    /// Ends what goes on behind the image, and waits for it. To be called once nobody reads its pixels any more, also after a failure: a process
+    /// that ends while a thread is inside the inference engine crashes.
+    public func finish() {
+        let all = endings.withLock { endings in
+            defer { endings.removeAll() }
+            return endings
+        }
+        for end in all { end() }
+    }
 }

@@ -84,6 +84,7 @@ struct Run: ParsableCommand {
     @OptionGroup var paths: PathOptions
 
     func run() throws {
+        VipsLibrary.returnLargeBlocks()
         let terminal = Terminal(colour: color)
         let set = try settings(set)
         var run = RunSettings(output: output)

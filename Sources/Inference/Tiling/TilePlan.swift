@@ -31,8 +31,13 @@ public struct TilePlan: Sendable, Hashable {
 
         /// The image in tiles of an edge; nil is the whole image.
         public func grid(tile: Int?) throws(TilingError) -> TileGrid {
-            TileGrid(x: try TileAxis(size: width, outputSize: outputWidth, geometry: x, tile: tile),
-                     y: try TileAxis(size: height, outputSize: outputHeight, geometry: y, tile: tile))
+            try grid(tileWidth: tile, tileHeight: tile)
+        }
+
+        /// The image in tiles of two edges; nil is the whole of that axis.
+        public func grid(tileWidth: Int?, tileHeight: Int?) throws(TilingError) -> TileGrid {
+            TileGrid(x: try TileAxis(size: width, outputSize: outputWidth, geometry: x, tile: tileWidth),
+                     y: try TileAxis(size: height, outputSize: outputHeight, geometry: y, tile: tileHeight))
         }
     }
 

@@ -134,7 +134,7 @@ struct ImageBuilder {
     /// Whether an operation made at least four times as many pixels as it read, and those fit a small cache.
     private func isEnlarged(_ image: Image, to made: Image) -> Bool {
         // A picture that is decoded from top to bottom must be read in that order.
-        guard image !== scope.input.image, !image.fields.contains("vips-sequential"), let bytes = Self.bytes(image),
+        guard image !== scope.input.image, !image.isStreamed, let bytes = Self.bytes(image),
               bytes <= min(context.memoryBudget / 8, 64 << 20) else { return false }
         return made.width.multipliedReportingOverflow(by: made.height).partialValue / 4 >= image.width * image.height
     }
@@ -181,20 +181,10 @@ struct ImageBuilder {
 
     /// The entry with its pixels computed once and kept: in memory, or in a temporary file where they would take too much of the budget.
     func materialised(_ entry: ImageScope.Entry, _ label: String) throws(ImageFailure) -> ImageScope.Entry {
-        let image = entry.image
-        let bytes = image.width.multipliedReportingOverflow(by: image.height)
-        let size = bytes.overflow ? Int.max : bytes.partialValue.multipliedReportingOverflow(by: image.bytesPerPixel).partialValue
         do {
-            if size >= 0, size <= context.memoryBudget / 4 {
-                let kept = try image.materialised()
-                if let first = context.firstFailure { throw first }
-                return ImageScope.Entry(image: kept)
-            }
-            let path = OutputTransaction.temporaryPixels()
-            defer { unlink(path) }                       // the open mapping keeps the pixels
-            try image.save(path, saver: "vipssave")
+            let kept = try KeptPixels.of(entry.image, budget: context.memoryBudget)
             if let first = context.firstFailure { throw first }
-            return ImageScope.Entry(image: try Image.load(path))
+            return ImageScope.Entry(image: kept)
         } catch {
             if let first = context.firstFailure { throw ImageFailure(first, stage: label) }
             if context.isCancelled { throw ImageFailure("cancelled", "given up") }

@@ -21,7 +21,10 @@ struct ImageJob {
     func run() throws(ImageFailure) -> Outcome {
         let expired = Expiry()
         let watch = session.pipeline.limits.timeout.map { DeadlineWatch(seconds: $0, expired: expired, context: context) }
-        defer { watch?.cancel() }
+        defer {
+            watch?.cancel()
+            context.finish()
+        }
         do throws(ImageFailure) {
             return try make()
         } catch {

@@ -1,5 +1,6 @@
 internal import ContentHash
 import Foundation
+import StageHost
 import Synchronization
 
 /// The outputs of one image: written under temporary names in their own folders, then all of them made visible, or none.
@@ -84,13 +85,7 @@ struct OutputTransaction: ~Copyable {
     static func clearLeftovers(in folder: String) { clear(".aquatint-", in: folder.isEmpty ? "." : folder) }
 
     /// Removes what killed runs left in the temporary directory: pixels of large images between two stages.
-    static func clearTemporaryPixels(in folder: String = FileManager.default.temporaryDirectory.path) { clear("aquatint-", suffix: ".v", in: folder) }
-
-    /// The name for such pixels.
-    static func temporaryPixels() -> String {
-        let process = ProcessInfo.processInfo.processIdentifier
-        return Path.join(FileManager.default.temporaryDirectory.path, "aquatint-\(process)-\(counter.wrappingAdd(1, ordering: .relaxed).newValue).v")
-    }
+    static func clearTemporaryPixels(in folder: String = FileManager.default.temporaryDirectory.path) { clear(KeptPixels.namePrefix, suffix: KeptPixels.nameSuffix, in: folder) }
 
     /// Removes the files named `PREFIXprocess-numberSUFFIX` whose process is gone.
     private static func clear(_ prefix: String, suffix: String = "", in folder: String) {

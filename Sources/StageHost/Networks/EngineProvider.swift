@@ -6,6 +6,8 @@ public final class EngineProvider: Sendable {
     private let loaded = Mutex<Result<NetworkCache, EngineError>?>(nil)
     /// How many compiled networks are kept: a few tile shapes of a few stages.
     private static let capacity = 24
+    /// What they may hold together: pictures of many sizes that are run whole would each leave their buffers behind.
+    private static let memory = 512 << 20
 
     public init() {}
 
@@ -13,7 +15,7 @@ public final class EngineProvider: Sendable {
     public func networks() throws(EngineError) -> NetworkCache {
         let result = loaded.withLock { state -> Result<NetworkCache, EngineError> in
             if let state { return state }
-            let result = Result { () throws(EngineError) in NetworkCache(engine: try OpenVINO.load(EngineLocation.all()), capacity: Self.capacity) }
+            let result = Result { () throws(EngineError) in NetworkCache(engine: try OpenVINO.load(EngineLocation.all()), capacity: Self.capacity, memory: Self.memory) }
             state = result
             return result
         }

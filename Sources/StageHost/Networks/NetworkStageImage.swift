@@ -45,6 +45,7 @@ struct NetworkStageImage {
 
     /// - Returns: the lazily computed result, alpha joined again, and what was decided.
     func make(_ input: Image) throws(StageError) -> (image: Image, report: NetworkReport) {
+        let input = try rereadable(input)
         var colours = input, alpha: Image?
         if input.hasAlpha, PictureScale(of: input) != .data || input.format.isInteger {
             (colours, alpha) = try VipsStage.splitAlpha(input)
@@ -57,6 +58,12 @@ struct NetworkStageImage {
     }
 
     // MARK: what goes in
+
+    /// The image, with its pixels kept where they come only once and are needed twice: beside the network (alpha, chroma, `strength`).
+    private func rereadable(_ image: Image) throws(StageError) -> Image {
+        guard image.isStreamed, image.hasAlpha || options.strength < 1 || network.door.channels.map({ $0 != image.bands }) ?? false else { return image }
+        do { return try KeptPixels.of(image, budget: context.memoryBudget) } catch { throw .vips(error) }
+    }
 
     /// Pictures in spaces that no network knows are brought to sRGB. Data stays as it is.
     private func displayable(_ image: Image) throws(StageError) -> Image {
@@ -150,36 +157,29 @@ struct NetworkStageImage {
         let geometry = try NetworkGeometry(network, plan: plan, options: options, width: image.width, height: image.height, stage: stage)
         let channels = sources.count
         let outputChannels = try geometry.outputChannels(channels: channels)
-        let tiles = try tilePlan(geometry, channels: channels, outputChannels: outputChannels)
+        let tiles = try TileChooser(
+            network: network, geometry: geometry, tiling: options.tiling, channels: channels, outputChannels: outputChannels, threads: settings.threads,
+            isShared: settings.isShared, budget: context.memoryBudget, stage: stage
+        ).choose()
+        if let fixed = network.fixedTile {
+            context.note("'\(stage)' runs in tiles of \(fixed.width) x \(fixed.height), the only size that its model takes")
+        }
         if geometry.isApproximate {
             context.note("'\(stage)' uses the halo given by 'tiling', smaller than the derived one: the result is approximate")
         }
         let precision = options.precision ?? settings.precision
+        let source = SampleSource(input: tileInput(image, tiles.plan.grid), bands: bands(sources, scale))
         let runner = TileRunner(
-            network: network, geometry: geometry, grid: tiles.grid, engine: engine, settings: settings, precision: precision, channels: channels,
-            outputChannels: outputChannels, input: SampleSource(image: image, bands: bands(sources, scale)), result: resultScale(scale, outputChannels, image),
-            context: context, stage: stage)
+            network: network, geometry: geometry, tiles: tiles, engine: engine, settings: settings, precision: precision, channels: channels,
+            outputChannels: outputChannels, source: source, result: resultScale(scale, outputChannels, image), context: context, stage: stage)
         // Fail here, not in the middle of a picture, if the engine cannot take the network at this size.
         try runner.prepare()
         let header = GeneratedHeader(
             width: geometry.outputWidth, height: geometry.outputHeight, bands: outputChannels, format: .float,
-            interpretation: interpretation(outputChannels, scale, image), demand: .smallTile)
-        let result: Image
-        do {
-            result = try Image.generated(header, from: [image]) { area, output, inputs in
-                do {
-                    try runner.render(area, into: output, inputs)
-                } catch let error as StageError {
-                    runner.context.record(error)
-                    throw VipsError(operation: nil, message: error.description)
-                }
-            }
-            .tileCache(tileWidth: tiles.grid.x.outputCell, tileHeight: tiles.grid.y.outputCell, maxTiles: 2 * tiles.grid.x.count + 2)
-        } catch {
-            throw .vips(error)
-        }
+            interpretation: interpretation(outputChannels, scale, image), demand: .fatStrip)
+        let result = try lazy(header, from: image, runner)
         let tagged = try self.tagged(result, pictureScale(scale, image), interpretation: header.interpretation)
-        return (tagged, report(geometry, tiles, precision))
+        return (tagged, report(geometry, tiles.plan, precision))
     }
 
     /// How each channel of the network reads the image's samples: full scale to 1, then the range, then the network's own scale.
@@ -254,90 +254,31 @@ struct NetworkStageImage {
 
     // MARK: tiles
 
-    /// Up to this, a picture is run whole: there is nothing to gain from tiles.
-    private static let comfortableWhole = 64 << 20
-    /// Beyond this, one run of a network gains nothing from a larger tile and loses the overlap with decoding and encoding.
-    private static let comfortableRun = 1 << 30
-    /// Small tiles stay in the processor's caches, and bound the memory of a run, as long as their halos cost no more than this: measured on
-    /// four stages over 1.7 megapixels, tiles of 128 took 3.6 s of processor time and 0.4 GB, the whole picture 6.2 s and 3.3 GB.
-    private static let freeRecompute = 1.12
+    /// A file that is being decoded is read in order; everything else where a tile lies.
+    private func tileInput(_ image: Image, _ grid: TileGrid) -> any TileInput {
+        guard image.isStreamed, !grid.isWhole else { return RandomInput(image: image) }
+        // The row of cells that is read and the one computed ahead, and another one for a consumer that looks back.
+        return StreamedInput(image, keptRows: grid.y.tile + 2 * grid.y.cell)
+    }
 
-    private func tilePlan(_ geometry: NetworkGeometry, channels: Int, outputChannels: Int) throws(StageError) -> TilePlan {
-        let budget = context.memoryBudget
-        // Runs side by side, and two rows of cells that wait for the consumer.
-        let memory = { (width: Int, height: Int) -> Int in
-            let isWhole = width >= geometry.width && height >= geometry.height
-            let run = network.memory(width: width, height: height, channels: channels)
-            let rows = geometry.outputBytes(rows: isWhole ? height : 2 * height, channels: outputChannels)
-            let side = run.multipliedReportingOverflow(by: isWhole ? 1 : settings.threads)
-            let sum = side.partialValue.addingReportingOverflow(rows)
-            return side.overflow || sum.overflow ? Int.max : sum.partialValue
-        }
+    /// The result as an image whose pixels are computed as they are asked for, in whole cells and somewhat ahead.
+    private func lazy(_ header: GeneratedHeader, from image: Image, _ runner: TileRunner) throws(StageError) -> Image {
+        let cells = runner.cells(), grid = runner.tiles.plan.grid
         do {
-            let subject = geometry.subject
-            if let fixed = network.fixedTile {
-                let isOther = switch options.tiling {
-                case .auto, .exact: false
-                case .whole: (subject.width, subject.height) != fixed
-                case .fixed(let tile, _): (tile, tile) != fixed
+            return try Image.generated(header, from: [image]) { area, output, _ in
+                let columns = grid.x.index(ofOutput: area.left)...grid.x.index(ofOutput: area.left + area.width - 1)
+                let rows = grid.y.index(ofOutput: area.top)...grid.y.index(ofOutput: area.top + area.height - 1)
+                do {
+                    try cells.read(area, columns: columns, rows: rows, into: output)
+                } catch let error as StageError {
+                    runner.context.record(error)
+                    throw VipsError(operation: nil, message: error.description)
                 }
-                guard !isOther else {
-                    throw StageError.host("the model takes \(fixed.width) x \(fixed.height) pixels and no other size: leave 'tiling' out, and the picture is run in tiles of that",
-                                          stage: stage, code: .parameter, parameter: "tiling")
-                }
-                context.note("'\(stage)' runs in tiles of \(fixed.width) x \(fixed.height), the only size that its model takes")
-                let grid = TileGrid(x: try TileAxis(size: subject.width, outputSize: subject.outputWidth, geometry: subject.x, tile: fixed.width),
-                                    y: try TileAxis(size: subject.height, outputSize: subject.outputHeight, geometry: subject.y, tile: fixed.height))
-                return TilePlan(grid: grid, memory: memory(fixed.width, fixed.height))
             }
-            switch options.tiling {
-            case .whole:
-                return try TilePlan.choose(for: subject, budget: budget, ladder: [], memory: memory)
-            case .fixed(let tile, _):
-                let grid = try subject.grid(tile: tile)
-                let plan = TilePlan(grid: grid, memory: memory(grid.x.tile, grid.y.tile))
-                guard plan.memory <= budget else {
-                    throw tooLarge("a tile of \(tile) pixels needs \(byteText(plan.memory)) and the budget is \(byteText(budget)): a smaller tile, or more --max-memory")
-                }
-                return plan
-            case .auto, .exact:
-                guard geometry.isTileable else {
-                    do throws(TilingError) {
-                        return try TilePlan.choose(for: subject, budget: budget, ladder: [], memory: memory)
-                    } catch {
-                        throw tooLarge("\(error.message). The network cannot be cut into tiles: \(geometry.reason). More --max-memory, or a smaller picture, would do")
-                    }
-                }
-                let whole = TilePlan(grid: try subject.grid(tile: nil), memory: memory(geometry.width, geometry.height))
-                if whole.memory <= min(budget, Self.comfortableWhole) { return whole }
-                if let plan = smallTiles(subject, budget: budget, memory: memory) { return plan }
-                if whole.memory <= min(budget, Self.comfortableRun) { return whole }
-                let limit = options.tiling == .exact ? Double.greatestFiniteMagnitude : TilePlan.maximumRecompute
-                if let plan = try? TilePlan.choose(for: subject, budget: min(budget, Self.comfortableRun), maximumRecompute: limit, memory: memory) { return plan }
-                return try TilePlan.choose(for: subject, budget: budget, maximumRecompute: limit, memory: memory)
-            }
-        } catch let error as StageError {
-            throw error
-        } catch let error as TilingError {
-            // Only a lack of memory is mended by memory.
-            guard case .memory = error.reason else { throw .host("tiling: \(error.message)", stage: stage, code: .parameter) }
-            throw tooLarge("\(error.message); a larger --max-memory or a smaller picture would do")
         } catch {
-            throw tooLarge("\(error)")
+            throw .vips(error)
         }
     }
-
-    /// The smallest tiles whose halos cost next to nothing.
-    private func smallTiles(_ subject: TilePlan.Subject, budget: Int, memory: (Int, Int) -> Int) -> TilePlan? {
-        for edge in TilePlan.ladder.sorted() {
-            guard let grid = try? subject.grid(tile: edge), !grid.isWhole, grid.recompute <= Self.freeRecompute else { continue }
-            let plan = TilePlan(grid: grid, memory: memory(grid.x.tile, grid.y.tile))
-            return plan.memory <= budget ? plan : nil
-        }
-        return nil
-    }
-
-    private func tooLarge(_ message: String) -> StageError { .host(message, stage: stage, code: .memory) }
 
     private func report(_ geometry: NetworkGeometry, _ tiles: TilePlan, _ precision: Precision) -> NetworkReport {
         NetworkReport(

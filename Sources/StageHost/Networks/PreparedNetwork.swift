@@ -1,5 +1,6 @@
 internal import Inference
 internal import ONNX
+internal import Synchronization
 
 /// A network that a stage handed over: its graph checked and analysed, ready to be compiled for any tile.
 ///
@@ -156,6 +157,45 @@ final class PreparedNetwork: Sendable {
         let pixels = width.multipliedReportingOverflow(by: height)
         let bytes = pixels.partialValue.multipliedReportingOverflow(by: 4 * 256)
         return pixels.overflow || bytes.overflow ? Int.max : bytes.partialValue
+    }
+
+    /// What the network costs per pixel of its input, found at one size.
+    struct Profile: Sendable {
+        /// Bytes alive at once, as `memory(width:height:channels:)` counts them.
+        var memory: Double
+        /// Bytes of all intermediate values.
+        var traffic: Double
+        /// Floating-point operations.
+        var operations: Double
+        /// Operators that are run.
+        var layers: Int
+    }
+
+    private let profiles = Mutex<[Int: Profile]>([:])
+
+    /// Guesses on the high side where a shape cannot be followed.
+    func profile(channels: Int) -> Profile {
+        profiles.withLock { profiles in
+            if let known = profiles[channels] { return known }
+            let step = leastMultiple(analysis.x, analysis.y)
+            let edge = (256 + step - 1) / step * step
+            let size = fixedTile ?? fixedSize ?? (edge, edge)
+            let shapes = inputShapes(width: size.width, height: size.height, channels: channels)
+            let pixels = Double(size.width) * Double(size.height)
+            let profile = Profile(memory: Double(memory(width: size.width, height: size.height, channels: channels)) / pixels,
+                                  traffic: ((try? graph.activationBytes(with: shapes)) ?? nil).map { $0 / pixels } ?? 4096,
+                                  operations: ((try? graph.flops(with: shapes)) ?? nil).map { $0 / pixels } ?? 1e5, layers: graph.nodes.count)
+            profiles[channels] = profile
+            return profile
+        }
+    }
+
+    /// A size that suits both axes; at most 1024, the strides of real networks being far below.
+    private func leastMultiple(_ x: SpatialAnalysis.Axis, _ y: SpatialAnalysis.Axis) -> Int {
+        [x.stride, x.needsMultiple, y.stride, y.needsMultiple].reduce(1) { result, step in
+            guard step > 1, result % step != 0 else { return result }
+            return min(1024, result * step)
+        }
     }
 
     private static func names(_ infos: [TensorInfo]) -> String {

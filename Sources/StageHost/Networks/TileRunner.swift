@@ -1,100 +1,160 @@
 internal import Inference
+internal import Synchronization
 internal import Vips
 
 /// The image that a network reads, and how its samples become the network's channels.
 struct SampleSource: Sendable {
-    let image: Image
+    let input: any TileInput
     let bands: [SampleReader.Band]
 }
 
 /// Computes cells of a network's result.
 ///
-/// Any number of threads may render at once; each run has buffers of its own inside the compiled network.
+/// Any number of threads may compute at once; each run has buffers of its own inside the compiled network.
 final class TileRunner: Sendable {
     let network: PreparedNetwork
     let geometry: NetworkGeometry
-    let grid: TileGrid
+    let tiles: TileChoice
     let engine: EngineProvider
     let settings: NeuralSettings
     let precision: Precision
     let channels: Int
     let outputChannels: Int
-    let input: SampleSource
+    let source: SampleSource
     /// `sample = scale * y + bias` for the network's output y.
     let result: (scale: Float, bias: Float)
     let context: ImageContext
     let stage: String
+    /// How often tiles were halved because the engine could not allocate what they need.
+    private let halvings = Atomic<Int>(0)
 
-    init(network: PreparedNetwork, geometry: NetworkGeometry, grid: TileGrid, engine: EngineProvider, settings: NeuralSettings, precision: Precision,
-         channels: Int, outputChannels: Int, input: SampleSource, result: (scale: Float, bias: Float), context: ImageContext, stage: String) {
+    init(network: PreparedNetwork, geometry: NetworkGeometry, tiles: TileChoice, engine: EngineProvider, settings: NeuralSettings, precision: Precision,
+         channels: Int, outputChannels: Int, source: SampleSource, result: (scale: Float, bias: Float), context: ImageContext, stage: String) {
         self.network = network
         self.geometry = geometry
-        self.grid = grid
+        self.tiles = tiles
         self.engine = engine
         self.settings = settings
         self.precision = precision
         self.channels = channels
         self.outputChannels = outputChannels
-        self.input = input
+        self.source = source
         self.result = result
         self.context = context
         self.stage = stage
     }
 
+    private var grid: TileGrid { tiles.plan.grid }
+
     /// Compiles the network for its largest tile: what cannot work fails before the first pixel.
     func prepare() throws(StageError) {
-        guard let shape = grid.shapes.first else { return }
-        _ = try compiled(width: shape.width, height: shape.height, precision)
-    }
-
-    /// Fills `area` of the result, cell by cell.
-    func render(_ area: Rect, into output: OutputPixels, _ inputs: InputPixels) throws {
-        let columns = grid.x.index(ofOutput: area.left)...grid.x.index(ofOutput: area.left + area.width - 1)
-        let rows = grid.y.index(ofOutput: area.top)...grid.y.index(ofOutput: area.top + area.height - 1)
-        for row in rows {
-            for column in columns {
-                if context.isCancelled { throw StageError.host("given up", stage: stage, code: .cancelled) }
-                try render(grid.tile(column: column, row: row), area, output, inputs)
+        while true {
+            do {
+                guard let shape = try self.grid(halved: halvings.load(ordering: .relaxed)).shapes.first else { return }
+                _ = try compiled(width: shape.width, height: shape.height, precision)
+                return
+            } catch let error where error.code == .memory {
+                try halve(from: halvings.load(ordering: .relaxed), error)
             }
         }
     }
 
-    private func render(_ tile: TileGrid.Tile, _ area: Rect, _ output: OutputPixels, _ inputs: InputPixels) throws {
+    /// The cells of the result, each computed by `cell(column:row:)`.
+    func cells() -> CellStore {
+        // One tile is filled while another is computed; beyond that, cells only take memory.
+        let workers = grid.count > 1 ? tiles.streams + 1 : 0
+        let store = CellStore(columns: grid.x.count, rows: grid.y.count, workers: workers, ahead: 2 * workers, isCancelled: { [context] in context.isCancelled }) {
+            [self] column, row in try cell(column: column, row: row)
+        }
+        context.atEnd { [weak store] in store?.close() }
+        return store
+    }
+
+    /// Computes one cell of the result.
+    ///
+    /// Where the engine cannot allocate the tile, the cell is put together from smaller ones, as exact as the large one.
+    func cell(column: Int, row: Int) throws -> CellPixels {
+        let x = grid.x.tile(at: column).keep, y = grid.y.tile(at: row).keep
+        let cell = CellPixels(area: Rect(left: x.lowerBound, top: y.lowerBound, width: x.count, height: y.count), bands: outputChannels)
+        while true {
+            let halved = halvings.load(ordering: .relaxed)
+            do {
+                try fill(cell, from: try self.grid(halved: halved))
+                return cell
+            } catch let error as StageError where error.code == .memory {
+                try halve(from: halved, error)
+            }
+        }
+    }
+
+    private func fill(_ cell: CellPixels, from grid: TileGrid) throws {
+        let area = cell.area
+        for row in grid.y.index(ofOutput: area.top)...grid.y.index(ofOutput: area.top + area.height - 1) {
+            for column in grid.x.index(ofOutput: area.left)...grid.x.index(ofOutput: area.left + area.width - 1) {
+                if context.isCancelled { throw StageError.host("given up", stage: stage, code: .cancelled) }
+                try run(grid.tile(column: column, row: row), into: cell)
+            }
+        }
+    }
+
+    /// The grid with its tiles halved some times.
+    private func grid(halved times: Int) throws(StageError) -> TileGrid {
+        guard times > 0 else { return grid }
+        let subject = geometry.subject
         do {
-            try render(tile, area, output, inputs, precision)
+            return TileGrid(x: try TileAxis(size: subject.width, outputSize: subject.outputWidth, geometry: subject.x, tile: grid.x.tile >> times),
+                            y: try TileAxis(size: subject.height, outputSize: subject.outputHeight, geometry: subject.y, tile: grid.y.tile >> times))
+        } catch {
+            throw .host(error.message, stage: stage, code: .geometry)
+        }
+    }
+
+    /// Goes on with tiles of half the edge, or throws `error` where there are none that keep anything.
+    private func halve(from times: Int, _ error: StageError) throws(StageError) {
+        guard geometry.isTileable, network.fixedTile == nil, (try? grid(halved: times + 1)) != nil else { throw error }
+        let (isFirst, _) = halvings.compareExchange(expected: times, desired: times + 1, ordering: .relaxed)
+        guard isFirst else { return }
+        context.note("'\(stage)': the engine could not allocate a tile of \(grid.x.tile >> times) x \(grid.y.tile >> times) pixels; it goes on with smaller ones")
+    }
+
+    private func run(_ tile: TileGrid.Tile, into cell: CellPixels) throws {
+        do {
+            try run(tile, into: cell, precision)
         } catch let error as StageError where error.code == .notFinite && precision != .f32 {
             // Half precision overflows where f32 does not; a second try tells which it was.
             context.note("'\(stage)' gave NaN or infinity in \(precision.rawValue) and was run again in f32 there")
-            try render(tile, area, output, inputs, .f32)
+            try run(tile, into: cell, .f32)
         }
     }
 
-    private func render(_ tile: TileGrid.Tile, _ area: Rect, _ output: OutputPixels, _ inputs: InputPixels, _ precision: Precision) throws {
+    private func run(_ tile: TileGrid.Tile, into cell: CellPixels, _ precision: Precision) throws {
         let width = tile.x.input.count, height = tile.y.input.count
         let compiled = try compiled(width: width, height: height, precision)
-        let reader = SampleReader(format: input.image.format, bands: input.image.bands,
+        let reader = SampleReader(format: source.input.image.format, bands: source.input.image.bands,
                                   columns: tile.x.input.map(geometry.extensionX.source(of:)), rows: tile.y.input.map(geometry.extensionY.source(of:)))
         let layout: SampleReader.Layout = network.door.isNHWC
             ? .interleaved(width: width, bands: channels) : .planar(width: width, height: height)
-        do {
-            try compiled.run(output: network.door.outputName) { port, values in
-                guard port.name == network.door.inputName, values.count == width * height * channels, let target = values.baseAddress else {
-                    throw StageError.host("the engine asks for \(values.count) values of '\(port.name)', \(width * height * channels) were expected", stage: stage)
+        // The pixels come first and the engine's buffers after: a chain that uses one network twice would otherwise wait for buffers that it holds itself.
+        try source.input.withPixels(in: reader.source) { base, rowStride in
+            do {
+                try compiled.run(output: network.door.outputName) { port, values in
+                    guard port.name == network.door.inputName, values.count == width * height * channels, let target = values.baseAddress else {
+                        throw StageError.host("the engine asks for \(values.count) values of '\(port.name)', \(width * height * channels) were expected", stage: stage)
+                    }
+                    try reader.copy(from: base, rowStride: rowStride, bands: source.bands, to: target, layout: layout)
+                } read: { values, shape in
+                    try write(values, shape, tile, cell)
                 }
-                try inputs.withPixels(of: 0, in: reader.source) { base, rowStride in
-                    try reader.copy(from: base, rowStride: rowStride, bands: input.bands, to: target, layout: layout)
-                }
-            } read: { values, shape in
-                try write(values, shape, tile, area, output)
+            } catch let error as EngineError {
+                throw StageError.host(error.message, stage: stage, code: error.kind == .outOfMemory ? .memory : .internal)
             }
-        } catch let error as EngineError {
-            throw StageError.host(error.message, stage: stage, code: .internal)
         }
     }
 
-    /// Copies the part of the tile's output that is kept and asked for. Checks every sample of it for NaN and infinity.
-    private func write(_ values: UnsafeBufferPointer<Float>, _ shape: [Int], _ tile: TileGrid.Tile, _ area: Rect, _ output: OutputPixels) throws {
+    /// Copies the part of the tile's output that is kept to the cell. Checks every sample of it for NaN and infinity.
+    private func write(_ values: UnsafeBufferPointer<Float>, _ shape: [Int], _ tile: TileGrid.Tile, _ cell: CellPixels) throws {
         let size = try outputSize(shape, values.count)
+        let area = cell.area
         let left = max(area.left, tile.x.keep.lowerBound), right = min(area.left + area.width, tile.x.keep.upperBound)
         let top = max(area.top, tile.y.keep.lowerBound), bottom = min(area.top + area.height, tile.y.keep.upperBound)
         let offsetX = tile.x.keepOffset - tile.x.keep.lowerBound, offsetY = tile.y.keepOffset - tile.y.keep.lowerBound
@@ -110,10 +170,10 @@ final class TileRunner: Sendable {
         let isReversed = network.door.isBGR && size.channels == 3
         var sum: Float = 0
         for y in top..<bottom {
-            let line = (output.base + (y - area.top) * output.rowStride).assumingMemoryBound(to: Float.self)
+            let line = cell.pixel(x: left, y: y)
             for channel in 0..<size.channels {
                 var source = base + (isReversed ? 2 - channel : channel) * plane + (y + offsetY) * rowStep + (left + offsetX) * step
-                var target = line + (left - area.left) * size.channels + channel
+                var target = line + channel
                 for _ in left..<right {
                     let value = source.pointee
                     // 0 * x is 0 for every number, and NaN for NaN and both infinities: one check for a whole cell.
@@ -140,12 +200,12 @@ final class TileRunner: Sendable {
     }
 
     private func compiled(width: Int, height: Int, _ precision: Precision) throws(StageError) -> any CompiledNetwork {
-        let isAlone = grid.isWhole && !settings.isShared
         let request = CompileRequest(
             inputShapes: [network.door.inputName: network.inputShape(width: width, height: height, channels: channels)], constants: network.constants,
-            precision: precision, device: settings.device, streams: isAlone ? 1 : settings.threads, threads: settings.threads)
+            precision: precision, device: settings.device, streams: tiles.streams, threads: settings.threads)
         do {
-            return try engine.networks().network(network.model, request: request)
+            return try engine.networks().network(network.model, request: request,
+                                                 memory: min(network.memory(width: width, height: height, channels: channels), 1 << 40) * tiles.streams)
         } catch {
             throw StageError.host(error.message, stage: stage, code: error.kind == .outOfMemory ? .memory : .unsupported)
         }
