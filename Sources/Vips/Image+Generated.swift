@@ -50,6 +50,11 @@ public struct OutputPixels {
 
     /// Bytes from one row to the next: at least a row of the area, often more. What lies between belongs to others.
     public let rowStride: Int
+
+    public init(base: UnsafeMutableRawPointer, rowStride: Int) {
+        self.base = base
+        self.rowStride = rowStride
+    }
 }
 
 /// The pixels of a generated image's inputs. Valid during the call that it is given to, on that thread.

@@ -1,0 +1,153 @@
+import Foundation
+@testable import StageHost
+import Synchronization
+import Testing
+import Vips
+
+/// A result of 40 x 30 pixels of one band in cells of 10 x 10, whose pixels are their own numbers.
+private final class Board: Sendable {
+    static let width = 40, height = 30, edge = 10
+    let made = Mutex<[Int: Int]>([:])
+    let limit = Atomic<Int>(Int.max)
+
+    func store(workers: Int, ahead: Int, isCancelled: @escaping @Sendable () -> Bool = { false }) -> CellStore {
+        CellStore(columns: Self.width / Self.edge, rows: Self.height / Self.edge, workers: workers, ahead: ahead, isCancelled: isCancelled) { [self] column, row in
+            let index = row * (Self.width / Self.edge) + column
+            guard index < limit.load(ordering: .relaxed) else { throw StageError.host("cell \(index) failed") }
+            made.withLock { $0[index, default: 0] += 1 }
+            let cell = CellPixels(area: Rect(left: column * Self.edge, top: row * Self.edge, width: Self.edge, height: Self.edge), bands: 1)
+            for y in cell.area.top..<cell.area.top + Self.edge {
+                for x in cell.area.left..<cell.area.left + Self.edge { cell.pixel(x: x, y: y).pointee = Float(y * Self.width + x) }
+            }
+            return cell
+        }
+    }
+
+    var counts: [Int: Int] { made.withLock { $0 } }
+
+    /// Reads an area and compares every pixel.
+    static func check(_ area: Rect, _ store: CellStore) throws {
+        var pixels = [Float](repeating: -1, count: area.width * area.height)
+        try pixels.withUnsafeMutableBytes { bytes in
+            let base = try #require(bytes.baseAddress)
+            try store.read(area, columns: area.left / edge...(area.left + area.width - 1) / edge, rows: area.top / edge...(area.top + area.height - 1) / edge,
+                           into: OutputPixels(base: base, rowStride: area.width * 4))
+        }
+        let expected = (area.top..<area.top + area.height).flatMap { y in (area.left..<area.left + area.width).map { x in Float(y * width + x) } }
+        #expect(pixels == expected)
+    }
+}
+
+@Suite struct CellStoreTests {
+    @Test(arguments: [(0, 0), (1, 1), (3, 6), (8, 50)])
+    func `strips read from top to bottom compute each cell once`(_ sizes: (workers: Int, ahead: Int)) throws {
+        let board = Board(), store = board.store(workers: sizes.workers, ahead: sizes.ahead)
+        for top in stride(from: 0, to: Board.height, by: 3) { try Board.check(Rect(left: 0, top: top, width: Board.width, height: 3), store) }
+        store.close()
+        #expect(board.counts.count == 12 && board.counts.values.allSatisfy { $0 == 1 })
+    }
+
+    @Test func `readers that overlap get the same pixels, and cells of the last two rows are kept for them`() throws {
+        let board = Board(), store = board.store(workers: 2, ahead: 4)
+        for top in stride(from: 0, to: Board.height - 6, by: 2) { try Board.check(Rect(left: 0, top: top, width: Board.width, height: 6), store) }
+        store.close()
+        #expect(board.counts.values.allSatisfy { $0 == 1 })
+    }
+
+    @Test func `any order of reading gives the right pixels`() throws {
+        let board = Board(), store = board.store(workers: 3, ahead: 6)
+        var state: UInt64 = 7
+        func next(_ limit: Int) -> Int {
+            state = state &* 6364136223846793005 &+ 1442695040888963407
+            return Int(state >> 33) % limit
+        }
+        for _ in 0..<200 {
+            let left = next(Board.width), top = next(Board.height)
+            try Board.check(Rect(left: left, top: top, width: 1 + next(Board.width - left), height: 1 + next(Board.height - top)), store)
+        }
+        store.close()
+    }
+
+    @Test func `many threads read at once`() throws {
+        let board = Board(), store = board.store(workers: 2, ahead: 4)
+        let failures = Mutex<[String]>([])
+        DispatchQueue.concurrentPerform(iterations: 60) { index in
+            do {
+                try Board.check(Rect(left: (index % 4) * 10, top: (index / 4) * 2, width: 10, height: 2), store)
+            } catch {
+                failures.withLock { $0.append("\(error)") }
+            }
+        }
+        store.close()
+        #expect(failures.withLock { $0 }.isEmpty)
+    }
+
+    @Test func `nothing is computed ahead beside a crop once its first row is known`() throws {
+        let board = Board(), store = board.store(workers: 1, ahead: 1)
+        for top in stride(from: 0, to: Board.height, by: 5) { try Board.check(Rect(left: 10, top: top, width: 10, height: 5), store) }
+        store.close()
+        // Column 1 of every row, and at most one cell of the first row on speculation.
+        #expect(Set(board.counts.keys).isSuperset(of: [1, 5, 9]) && board.counts.keys.allSatisfy { [1, 5, 9].contains($0) || $0 < 4 })
+    }
+
+    @Test func `a failure reaches who asks, and ends the work ahead`() throws {
+        let board = Board(), store = board.store(workers: 2, ahead: 6)
+        board.limit.store(5, ordering: .relaxed)
+        let error = #expect(throws: StageError.self) {
+            for top in stride(from: 0, to: Board.height, by: 5) { try Board.check(Rect(left: 0, top: top, width: Board.width, height: 5), store) }
+        }
+        #expect(error?.message.contains("failed") == true)
+        store.close()
+        #expect(board.counts.keys.allSatisfy { $0 < 5 })
+    }
+
+    @Test func `an image that was given up computes nothing ahead`() throws {
+        let board = Board(), store = board.store(workers: 2, ahead: 6, isCancelled: { true })
+        try Board.check(Rect(left: 0, top: 0, width: 10, height: 10), store)
+        store.close()
+        #expect(board.counts == [0: 1])
+    }
+}
+
+@Suite struct StreamedInputTests {
+    private func picture(_ width: Int, _ height: Int) throws -> Image {
+        try VipsLibrary.start()
+        return try Image.samples((0..<width * height * 3).map { UInt8($0 % 251) }, width: width, height: height, bands: 3, format: .uchar, interpretation: .srgb)
+    }
+
+    @Test func `tiles of a streamed image have the pixels of the image`() throws {
+        let image = try picture(70, 200), input = StreamedInput(image, keptRows: 80)
+        for top in stride(from: 0, to: 160, by: 20) {
+            for left in [0, 13, 40] {
+                let rect = Rect(left: left, top: top, width: 30, height: 40)
+                let isSame = try input.withPixels(in: rect) { base, rowStride in
+                    (0..<40).allSatisfy { y in
+                        (0..<90).allSatisfy { (base + y * rowStride).load(fromByteOffset: $0, as: UInt8.self) == UInt8((((top + y) * 70 + left) * 3 + $0) % 251) }
+                    }
+                }
+                #expect(isSame)
+            }
+        }
+    }
+
+    @Test func `rows that were let go are an error, not other pixels`() throws {
+        let input = StreamedInput(try picture(10, 300), keptRows: 40)
+        try input.withPixels(in: Rect(left: 0, top: 250, width: 10, height: 40)) { _, _ in }
+        #expect(throws: VipsError.self) { try input.withPixels(in: Rect(left: 0, top: 0, width: 10, height: 10)) { _, _ in } }
+    }
+
+    @Test func `a file that is decoded as it is read gives its pixels`() throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "aquatint-\(UUID().uuidString)").path
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let path = folder + "/a.png"
+        try picture(300, 500).save(path)
+        let streamed = StreamedInput(try Image.load(path, access: .sequential), keptRows: 100)
+        let whole = try Image.load(path).bytes()
+        for top in stride(from: 0, through: 450, by: 50) {
+            try streamed.withPixels(in: Rect(left: 0, top: top, width: 300, height: 50)) { base, rowStride in
+                #expect(rowStride == 900 && UnsafeRawBufferPointer(start: base, count: 900 * 50).elementsEqual(whole[top * 900..<(top + 50) * 900]))
+            }
+        }
+    }
+}
