@@ -1,4 +1,5 @@
 import Foundation
+import NetworkSamples
 import Testing
 @testable import ONNX
 

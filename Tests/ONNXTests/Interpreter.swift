@@ -46,8 +46,8 @@ struct Interpreter {
         case "Tanh", "Identity": return x
         case "Add", "Mul": return try combine(x, inputs[1]!, node.op == "Add" ? (+) : (*))
         case "Concat": return try concatenate(x, inputs[1]!)
-        case "Conv": return try convolve(node, x, inputs[1]!)
-        case "ConvTranspose": return try convolveTransposed(node, x, inputs[1]!)
+        case "Conv": return try convolve(node, x, inputs[1]!, bias: inputs.count > 2 ? inputs[2] : nil)
+        case "ConvTranspose": return try convolveTransposed(node, x, inputs[1]!, bias: inputs.count > 2 ? inputs[2] : nil)
         case "MaxPool", "AveragePool": return try pool(node, x)
         case "GlobalAveragePool":
             var result = Array4(dims: [1, x.dims[1], 1, 1])
@@ -98,15 +98,14 @@ struct Interpreter {
         return (s, d, p, out)
     }
 
-    private func convolve(_ node: Node, _ x: Array4, _ w: Array4) throws -> Array4 {
+    private func convolve(_ node: Node, _ x: Array4, _ w: Array4, bias: Array4?) throws -> Array4 {
         let (s, d, p, out) = try window(node, x, kernel: Array(w.dims[2...]))
         let group = node.int("group") ?? 1
         let perGroupIn = w.dims[1], perGroupOut = w.dims[0] / group
         var y = Array4(dims: [1, w.dims[0]] + out)
         for o in 0..<w.dims[0] {
             for i in 0..<out[0] { for j in 0..<out[1] {
-                // A bias: padding then shows in the layers behind it, as it does in real networks.
-                var sum = 0.1 * Double(o + 1)
+                var sum = bias?.values[o] ?? 0
                 for c in 0..<perGroupIn {
                     for u in 0..<w.dims[2] { for v in 0..<w.dims[3] {
                         let r = i * s[0] - p[0] + u * d[0], q = j * s[1] - p[1] + v * d[1]
@@ -120,7 +119,7 @@ struct Interpreter {
         return y
     }
 
-    private func convolveTransposed(_ node: Node, _ x: Array4, _ w: Array4) throws -> Array4 {
+    private func convolveTransposed(_ node: Node, _ x: Array4, _ w: Array4, bias: Array4?) throws -> Array4 {
         let s = node.ints("strides") ?? [1, 1], d = node.ints("dilations") ?? [1, 1]
         let p = node.ints("pads") ?? [0, 0, 0, 0], extra = node.ints("output_padding") ?? [0, 0]
         let out: [Int] = (0..<2).map { (a: Int) -> Int in
@@ -128,7 +127,9 @@ struct Interpreter {
             return full + extra[a] - p[a] - p[a + 2]
         }
         guard out[0] > 0, out[1] > 0 else { throw Failure.misfit("transposed") }
-        var y = Array4(dims: [1, w.dims[1]] + out, fill: 0.1)
+        var y = Array4(dims: [1, w.dims[1]] + out)
+        let area = out[0] * out[1]
+        for flat in y.values.indices { y.values[flat] = bias?.values[flat / area] ?? 0 }
         for c in 0..<x.dims[1] { for o in 0..<w.dims[1] {
             for i in 0..<x.dims[2] { for j in 0..<x.dims[3] {
                 for u in 0..<w.dims[2] { for v in 0..<w.dims[3] {
@@ -238,18 +239,5 @@ struct Interpreter {
             y.values[flat] = x.values[zip(coordinate, x.dims).reduce(0) { $0 * $1.1 + $1.0 }]
         }
         return y
-    }
-}
-
-/// SplitMix64: the same numbers in every run.
-struct Randomness: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

@@ -1,3 +1,4 @@
+import NetworkSamples
 import Testing
 import ONNX
 

@@ -1,0 +1,59 @@
+import Foundation
+import Synchronization
+
+/// Starts workers, and starts them again behind the input that ended one.
+struct Supervisor {
+    let kind: Fuzz.Kind
+    let corpus: [String]
+
+    /// Returns the number of findings, each of which was printed.
+    func run(_ numbers: Range<UInt64>, jobs: Int) throws -> Int {
+        let findings = Mutex(0), jobs = UInt64(max(1, jobs))
+        let share = (UInt64(numbers.count) + jobs - 1) / jobs
+        DispatchQueue.concurrentPerform(iterations: Int(jobs)) { job in
+            let start = numbers.lowerBound + UInt64(job) * share
+            guard start < numbers.upperBound else { return }
+            let found = part(start..<min(start + share, numbers.upperBound))
+            findings.withLock { $0 += found }
+        }
+        return findings.withLock { $0 }
+    }
+
+    private func part(_ numbers: Range<UInt64>) -> Int {
+        var next = numbers.lowerBound, findings = 0
+        while next < numbers.upperBound {
+            let progress = FileManager.default.temporaryDirectory.appending(path: "fuzz-\(UUID().uuidString)").path
+            defer { try? FileManager.default.removeItem(atPath: progress) }
+            let worker = Process(), output = Pipe()
+            worker.executableURL = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
+            worker.arguments = ["--kind", kind.rawValue, "--first", "\(next)", "--count", "\(numbers.upperBound - next)", "--worker", progress]
+                + corpus.flatMap { ["--corpus", $0] }
+            worker.standardOutput = output
+            worker.standardError = FileHandle.nullDevice
+            do { try worker.run() } catch {
+                print("cannot start a worker: \(error)")
+                return findings + 1
+            }
+            let said = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+            worker.waitUntilExit()
+            let lines = said.split(separator: "\n").filter { $0.hasPrefix("\(kind.rawValue) ") }
+            for line in lines { print(line) }
+            findings += lines.count
+            guard worker.terminationReason == .uncaughtSignal || worker.terminationStatus != 0 else { break }
+            guard let last = FileManager.default.contents(atPath: progress), last.count == 8 else {
+                print("a worker ended before its first input (\(worker.terminationStatus)): \(said.suffix(300))")
+                return findings + 1
+            }
+            let number = last.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+            print("\(kind.rawValue) \(number): \(reason(worker))")
+            findings += 1
+            next = number + 1
+        }
+        return findings
+    }
+
+    private func reason(_ worker: Process) -> String {
+        guard worker.terminationReason == .uncaughtSignal else { return "exits with \(worker.terminationStatus)" }
+        return worker.terminationStatus == SIGPROF ? "takes too long" : "ends the process by signal \(worker.terminationStatus)"
+    }
+}
