@@ -265,4 +265,11 @@ import ONNX
         #expect(SpatialAnalysis.analyse(model, input: "picture").decidingNodes == ["the model has no input \"picture\"; it has image"])
         #expect(SpatialAnalysis.analyse(model, output: "mask").decidingNodes == ["the model has no output \"mask\"; it has result"])
     }
+
+    @Test(arguments: [3, 5, 6, 7, 12]) func `blocks that common sizes do not divide are found`(block: Int) throws {
+        let found = try Self.analyse { graph, x in
+            graph.add("DepthToSpace", [graph.add("SpaceToDepth", [x], ["blocksize": .int(block)])], ["blocksize": .int(block)])
+        }
+        Self.expectLocal(found, stride: block, halo: (0, 0), multiple: block)
+    }
 }

@@ -62,8 +62,7 @@ struct SizeProbe {
         }
         var first: ONNXError?
         for channels in [3, 1, 4, 2] {
-            for size in [declaredSize(dims, places), 256, 224] {
-                guard let size else { continue }
+            for size in [declaredSize(dims, places)].compactMap(\.self) + trialSizes {
                 let shape = zip(filled(channels: channels), zip(dims, places)).map { extent, pair in
                     guard extent == -1 else { return extent }
                     if size == declaredSize(dims, places), case .fixed(let n) = pair.0 { return n }
