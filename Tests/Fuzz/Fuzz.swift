@@ -41,9 +41,9 @@ struct Fuzz: ParsableCommand {
         } else if let save {
             try Data(Inputs(kind: kind, folders: folders).bytes(first)).write(to: URL(filePath: save))
         } else {
-            let findings = try Supervisor(kind: kind, corpus: corpus).run(first..<first + count, jobs: jobs)
-            print("\(count) inputs of kind \(kind.rawValue) from number \(first): \(findings == 0 ? "nothing found" : "\(findings) findings")")
-            if findings > 0 { throw ExitCode.failure }
+            let tally = Supervisor(kind: kind, corpus: corpus).run(first..<first + count, jobs: jobs)
+            print("\(count) inputs of kind \(kind.rawValue) from number \(first), \(tally.taken) of them taken: \(tally.findings == 0 ? "nothing found" : "\(tally.findings) findings")")
+            if tally.findings > 0 { throw ExitCode.failure }
         }
     }
 }

@@ -6,21 +6,30 @@ struct Supervisor {
     let kind: Fuzz.Kind
     let corpus: [String]
 
-    /// Returns the number of findings, each of which was printed.
-    func run(_ numbers: Range<UInt64>, jobs: Int) throws -> Int {
-        let findings = Mutex(0), jobs = UInt64(max(1, jobs))
+    struct Tally {
+        /// Each was printed.
+        var findings = 0
+        /// Inputs that were no error; those of workers that ended early are not counted.
+        var taken = 0
+    }
+
+    func run(_ numbers: Range<UInt64>, jobs: Int) -> Tally {
+        let tally = Mutex(Tally()), jobs = UInt64(max(1, jobs))
         let share = (UInt64(numbers.count) + jobs - 1) / jobs
         DispatchQueue.concurrentPerform(iterations: Int(jobs)) { job in
             let start = numbers.lowerBound + UInt64(job) * share
             guard start < numbers.upperBound else { return }
             let found = part(start..<min(start + share, numbers.upperBound))
-            findings.withLock { $0 += found }
+            tally.withLock {
+                $0.findings += found.findings
+                $0.taken += found.taken
+            }
         }
-        return findings.withLock { $0 }
+        return tally.withLock { $0 }
     }
 
-    private func part(_ numbers: Range<UInt64>) -> Int {
-        var next = numbers.lowerBound, findings = 0
+    private func part(_ numbers: Range<UInt64>) -> Tally {
+        var next = numbers.lowerBound, tally = Tally()
         while next < numbers.upperBound {
             let progress = FileManager.default.temporaryDirectory.appending(path: "fuzz-\(UUID().uuidString)").path
             defer { try? FileManager.default.removeItem(atPath: progress) }
@@ -32,24 +41,27 @@ struct Supervisor {
             worker.standardError = FileHandle.nullDevice
             do { try worker.run() } catch {
                 print("cannot start a worker: \(error)")
-                return findings + 1
+                tally.findings += 1
+                return tally
             }
             let said = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
             worker.waitUntilExit()
             let lines = said.split(separator: "\n").filter { $0.hasPrefix("\(kind.rawValue) ") }
             for line in lines { print(line) }
-            findings += lines.count
+            tally.findings += lines.count
+            if let taken = said.split(separator: "\n").last?.split(separator: " "), taken.first == "taken" { tally.taken += Int(taken.last ?? "") ?? 0 }
             guard worker.terminationReason == .uncaughtSignal || worker.terminationStatus != 0 else { break }
             guard let last = FileManager.default.contents(atPath: progress), last.count == 8 else {
                 print("a worker ended before its first input (\(worker.terminationStatus)): \(said.suffix(300))")
-                return findings + 1
+                tally.findings += 1
+                return tally
             }
             let number = last.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
             print("\(kind.rawValue) \(number): \(reason(worker))")
-            findings += 1
+            tally.findings += 1
             next = number + 1
         }
-        return findings
+        return tally
     }
 
     private func reason(_ worker: Process) -> String {

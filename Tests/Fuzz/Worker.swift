@@ -26,6 +26,7 @@ struct Worker {
             var limit = rlimit(rlim_cur: Self.addressSpace, rlim_max: Self.addressSpace)
             setrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit)
         }
+        var taken = 0
         for number in numbers {
             var word = number.littleEndian
             pwrite(file, &word, 8, 0)
@@ -33,21 +34,26 @@ struct Worker {
             var timer = itimerval(it_interval: timeval(), it_value: timeval(tv_sec: seconds, tv_usec: 0))
             setitimer(__itimer_which_t(ITIMER_PROF.rawValue), &timer, nil)
             let before = peakMemory()
-            let problem: String? = switch inputs.kind {
+            let outcome = switch inputs.kind {
             case .model: Exercise.model(bytes)
             case .weights: Exercise.weights(bytes)
-            case .engine: engine?.run(bytes)
+            case .engine: engine?.run(bytes) ?? .refused
             }
-            if let problem { tell(number, problem) }
+            switch outcome {
+            case .refused: break
+            case .taken: taken += 1
+            case .fault(let problem): tell(number, problem)
+            }
             let grown = peakMemory() - before
             if grown > Self.growth { tell(number, "takes \(grown >> 10) MiB more than all before it") }
         }
+        say("taken \(taken)")
     }
 
     /// At once, without a buffer: the next input may be the last.
-    private func tell(_ number: UInt64, _ problem: String) {
-        try? FileHandle.standardOutput.write(contentsOf: Data("\(inputs.kind.rawValue) \(number): \(problem)\n".utf8))
-    }
+    private func tell(_ number: UInt64, _ problem: String) { say("\(inputs.kind.rawValue) \(number): \(problem)") }
+
+    private func say(_ line: String) { try? FileHandle.standardOutput.write(contentsOf: Data("\(line)\n".utf8)) }
 
     /// In KiB.
     private func peakMemory() -> Int {

@@ -68,7 +68,7 @@ struct NetworkPictureTests {
     }
 }
 
-private enum PictureEngine {
+enum PictureEngine {
     static let provider = EngineProvider()
     /// One that is there and cannot be loaded is a failure, not a reason to skip.
     static let isPresent: Bool = {

@@ -67,8 +67,12 @@ struct NetworkGeometry {
         deciding = analysis.decidingNodes
         let derived = NetworkReport.Halo(left: analysis.x.haloBefore, right: analysis.x.haloAfter, top: analysis.y.haloBefore, bottom: analysis.y.haloAfter)
         var used = derived
-        if case .fixed(_, let halo?) = options.tiling { used = NetworkReport.Halo(left: halo, right: halo, top: halo, bottom: halo) }
-        isApproximate = used != derived && (!analysis.isTileable || !used.covers(derived))
+        if case .fixed(_, let halo?) = options.tiling {
+            used = NetworkReport.Halo(left: halo, right: halo, top: halo, bottom: halo)
+            isApproximate = !analysis.isTileable || !used.covers(derived)
+        } else {
+            isApproximate = false
+        }
         isTileable = !plan.needsWholeImage && (analysis.isTileable || isApproximate)
         halo = used
         x = try Self.axis(Self.scale(analysis.x), analysis.x.stride, used.left, used.right, stage)

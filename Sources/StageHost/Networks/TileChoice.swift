@@ -38,6 +38,10 @@ struct TileChooser {
             case .whole:
                 return try whole(because: nil)
             case .fixed(let tile, _):
+                guard geometry.isTileable else {
+                    throw StageError.host("the network cannot be cut into tiles: \(geometry.reason). With a halo, {tile: \(tile), halo: 64}, it is cut all the same, and the result is approximate",
+                                          stage: stage, code: .parameter, parameter: "tiling")
+                }
                 let grid = try geometry.subject.grid(tile: tile)
                 guard let choice = best([grid], within: budget) else {
                     throw lack("a tile of \(tile) pixels needs \(byteText(memory(of: grid, streams: 1))) and the budget is \(byteText(budget)): a smaller tile, or more --max-memory")

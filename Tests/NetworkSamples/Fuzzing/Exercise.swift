@@ -1,11 +1,19 @@
 import Networks
 import ONNX
 
-/// Does with a file from anywhere all that this package does with files before an engine sees them. Returns what is wrong with the package; errors are right.
+/// Does with a file from anywhere all that this package does with files before an engine sees them.
 public enum Exercise {
+    public enum Outcome: Sendable, Equatable {
+        /// An error, as most damaged files deserve.
+        case refused
+        case taken
+        /// What is wrong with the package.
+        case fault(String)
+    }
+
     /// Reads a model, follows shapes, memory and cost, analyses it, writes it and reads it again.
-    public static func model(_ bytes: [UInt8]) -> String? {
-        guard let model = try? Model(serialized: bytes) else { return nil }
+    public static func model(_ bytes: [UInt8]) -> Outcome {
+        guard let model = try? Model(serialized: bytes) else { return .refused }
         for layout in ImageLayout.allCases {
             let analysis = SpatialAnalysis.analyse(model, layout: layout)
             _ = try? analysis.outputSize(width: 33, height: 20)
@@ -13,11 +21,11 @@ public enum Exercise {
             _ = try? model.shapes(with: [analysis.input: shape])
             _ = try? model.peakActivationBytes(with: [analysis.input: shape])
             _ = try? model.flops(with: [analysis.input: shape])
-            if analysis.isTileable, let problem = claims(analysis.x) ?? claims(analysis.y) { return problem }
+            if analysis.isTileable, let problem = claims(analysis.x) ?? claims(analysis.y) { return .fault(problem) }
         }
         for tensor in model.initializers.values { _ = tensor.doubles(limit: 1 << 16) }
         _ = (model.operators, model.parameterCount, model.metadata, model.producer)
-        return roundTrip(model)
+        return roundTrip(model).map { .fault($0) } ?? .taken
     }
 
     /// What every claim must obey, whatever the graph.
@@ -39,10 +47,10 @@ public enum Exercise {
     }
 
     /// Reads weights, converts every tensor, and builds networks from them.
-    public static func weights(_ bytes: [UInt8]) -> String? {
-        guard let weights = try? Weights(bytes: bytes, file: "fuzzed") else { return nil }
+    public static func weights(_ bytes: [UInt8]) -> Outcome {
+        guard let weights = try? Weights(bytes: bytes, file: "fuzzed") else { return .refused }
         for tensor in weights.tensors {
-            guard tensor.shape.reduce(1, { $0 &* $1 }) == tensor.count else { return "\(tensor.name) has another number of elements than its shape says" }
+            guard tensor.shape.reduce(1, { $0 &* $1 }) == tensor.count else { return .fault("\(tensor.name) has another number of elements than its shape says") }
             _ = try? tensor.values()
             _ = try? weights.length(ofDimension: 0, rank: tensor.shape.count, of: tensor.name)
         }
@@ -50,6 +58,6 @@ public enum Exercise {
         build(Generator(3, 3, hiddenChannels: 4))
         build(DepthwiseSeparableConv2d(3, 4))
         build(AttentionModule(3, 4))
-        return nil
+        return .taken
     }
 }
