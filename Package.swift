@@ -83,7 +83,7 @@ let package = Package(
         tests("PipelineLanguage", []),
         tests("ONNX", ["NetworkSamples"]),
         tests("Networks", ["ONNX", "Inference"]),
-        tests("Inference", ["ONNX", "Networks"]),
+        tests("Inference", ["ONNX", "Networks", "NetworkSamples"]),
         tests("NeuralStages", ["Networks", "Inference", "StageHost"]),
         tests("AquatintPlugin", ["CAquatintPlugin"]),
         tests("StageHost", ["CAquatintPlugin", "ContentHash", "PipelineLanguage", "Vips", "ONNX", "Inference", "NetworkSamples"], exclude: ["Fixtures"]),
