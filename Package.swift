@@ -82,7 +82,7 @@ let package = Package(
         tests("Vips", []),
         tests("PipelineLanguage", []),
         tests("ONNX", ["NetworkSamples"]),
-        tests("Networks", ["ONNX", "Inference"]),
+        tests("Networks", ["ONNX", "Inference", "NetworkSamples"]),
         tests("Inference", ["ONNX", "Networks", "NetworkSamples"]),
         tests("NeuralStages", ["Networks", "Inference", "StageHost"]),
         tests("AquatintPlugin", ["CAquatintPlugin"]),

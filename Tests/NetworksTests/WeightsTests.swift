@@ -1,4 +1,5 @@
 import Foundation
+import NetworkSamples
 import Testing
 @testable import Networks
 
@@ -135,6 +136,14 @@ import Testing
             for tensor in weights.tensors { #expect(tensor.shape.reduce(1, *) == tensor.count) }
         }
         #expect(accepted > 0, "a mutation of a name leaves a valid file")
+    }
+
+    /// As `Scripts/fuzz`, in this process and with fewer.
+    @Test func `thousands of inputs as the fuzz driver makes them do no harm`() {
+        let mutator = SafetensorsMutator(seeds: FuzzSeeds.weightFiles())
+        for seed in 0..<UInt64(3000) {
+            if case .fault(let problem) = Exercise.weights(mutator.file(seed: seed)) { Issue.record("weights \(seed): \(problem)") }
+        }
     }
 
     @Test func `a file is read from disk, and what cannot be read says why`() throws {

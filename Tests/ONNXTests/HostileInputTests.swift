@@ -128,6 +128,25 @@ import Testing
         }
     }
 
+    @Test func `operators without the inputs that they need are no crash`() throws {
+        for op in ["Gather", "Conv", "Resize", "Pad", "Slice", "MatMul", "Gemm", "Attention", "Expand", "Tile", "TopK", "CumSum", "Reshape", "Where", "QLinearConv", "Concat"] {
+            let graph = GraphBuilder()
+            let x = graph.input("x", dims: [.fixed(1), .fixed(2), .unknown, .unknown])
+            graph.output(graph.add(op, [x]), name: "y")
+            let model = try graph.finish(opset: 18)
+            #expect(Exercise.model(try model.serialized()) == .taken, "\(op)")
+        }
+    }
+
+    /// As `Scripts/fuzz`, in this process and with fewer.
+    @Test(arguments: 0..<4) func `thousands of inputs as the fuzz driver makes them do no harm`(part: UInt64) throws {
+        let mutator = ModelMutator(seeds: try FuzzSeeds.models())
+        for number in 0..<500 {
+            let seed = part << 32 | UInt64(number)
+            if case .fault(let problem) = Exercise.model(mutator.model(seed: seed)) { Issue.record("model \(seed): \(problem)") }
+        }
+    }
+
     // MARK: What the checker must refuse, by name
 
     @Test func `data that does not fit the extents is refused`() throws {

@@ -118,7 +118,7 @@ extension SpatialRule {
 
     func gather() throws -> ImageTensor {
         let x = try image(0)
-        guard case .constant? = inputs[1], let picks = context.dims(1) else { throw Obstacle("reads where the image says") }
+        guard inputs.count > 1, case .constant? = inputs[1], let picks = context.dims(1) else { throw Obstacle("reads where the image says") }
         let axis = try context.axis(node.int("axis") ?? 0, rank: x.dims.count)
         guard x.axes(in: axis).isEmpty else { throw Obstacle("picks places along the image's \(x.axes(in: axis)[0].name)") }
         let inserted = picks.map { $0 == 1 ? [] : [Factor(size: $0, kind: .plain)] }

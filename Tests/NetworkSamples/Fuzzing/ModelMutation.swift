@@ -12,15 +12,15 @@ public struct ModelMutator: Sendable {
     public func model(seed: UInt64, keepsBytes: Bool = false) -> [UInt8] {
         var random = Randomness(state: seed)
         let original = random.pick(seeds)
-        guard keepsBytes || !random.oneIn(4), var message = WireMessage(original[...], as: .model) else {
+        guard keepsBytes || !random.oneIn(8), var message = WireMessage(original[...], as: .model) else {
             var bytes = original
             random.damage(&bytes, times: Int.random(in: 1...6, using: &random))
             return bytes
         }
         let other = random.oneIn(3) ? WireMessage(random.pick(seeds)[...], as: .model) ?? message : message
-        for _ in 0..<random.pick([1, 1, 2, 3, 6]) { Self.mutate(&message, other, &random) }
+        for _ in 0..<random.pick([1, 1, 1, 1, 2, 3, 6]) { Self.mutate(&message, other, &random) }
         var bytes = message.serialized
-        if !keepsBytes, random.oneIn(6) { random.damage(&bytes, times: random.pick([1, 2])) }
+        if !keepsBytes, random.oneIn(12) { random.damage(&bytes, times: random.pick([1, 2])) }
         return bytes
     }
 
@@ -38,8 +38,9 @@ public struct ModelMutator: Sendable {
 
     private static func change(_ message: inout WireMessage, names: [[UInt8]], _ other: WireMessage, _ random: inout Randomness) {
         let at = Int.random(in: 0..<message.fields.count, using: &random)
-        switch Int.random(in: 0..<10, using: &random) {
-        case 0: message.fields.remove(at: at)
+        switch Int.random(in: 0..<12, using: &random) {
+        // A missing tensor or node is noticed at once; a missing attribute or input may not be.
+        case 0 where message.kind != .graph && message.kind != .model: message.fields.remove(at: at)
         case 1: message.fields.append(message.fields[at])
         case 2: message.fields.swapAt(at, Int.random(in: 0..<message.fields.count, using: &random))
         case 3:
@@ -52,7 +53,9 @@ public struct ModelMutator: Sendable {
             guard message.kind == .attribute, let graph = other.all(.graph).first else { break }
             message.fields.append(.init(number: 6, content: .message(graph)))
             if random.oneIn(2) { message.fields.append(.init(number: 20, content: .varint(5))) }
-        case 5 where message.kind == .node: retype(&message, &random)
+        case 5, 6:
+            guard message.kind == .node else { break }
+            retype(&message, &random)
         default: message.fields[at].content = changed(message.fields[at], in: message.kind, names: names, &random)
         }
     }
@@ -66,11 +69,11 @@ public struct ModelMutator: Sendable {
     private static func changed(_ field: WireMessage.Field, in kind: WireMessage.Kind, names: [[UInt8]], _ random: inout Randomness) -> WireMessage.Content {
         switch field.content {
         case .varint(let value):
-            return .varint(random.oneIn(4) ? value &+ random.pick([1, UInt64.max]) : UInt64(bitPattern: random.extreme()))
+            return .varint(random.oneIn(2) ? value &+ random.pick([1, UInt64.max]) : UInt64(bitPattern: random.extreme()))
         case .packed(var numbers):
             guard !numbers.isEmpty, !random.oneIn(5) else { return .packed(numbers + [UInt64(bitPattern: random.extreme())]) }
             let at = Int.random(in: 0..<numbers.count, using: &random)
-            if random.oneIn(5) { numbers.remove(at: at) } else { numbers[at] = UInt64(bitPattern: random.extreme()) }
+            if random.oneIn(5) { numbers.remove(at: at) } else { numbers[at] = random.oneIn(3) ? numbers[at] &+ random.pick([1, UInt64.max]) : UInt64(bitPattern: random.extreme()) }
             return .packed(numbers)
         case .bytes(var bytes):
             if kind.isName(field.number), !random.oneIn(4) { return .bytes(random.oneIn(6) || names.isEmpty ? [] : random.pick(names)) }
@@ -85,7 +88,7 @@ public struct ModelMutator: Sendable {
         case .fixed32: return .fixed32(withUnsafeBytes(of: random.pick([Float.nan, .infinity, 0, -1, 1e38, 1e-38, 2]).bitPattern.littleEndian) { Array($0) })
         case .fixed64: return .fixed64(withUnsafeBytes(of: random.extreme().littleEndian) { Array($0) })
         case .message(let inner):
-            return random.oneIn(2) ? .bytes([]) : .message(inner)
+            return random.oneIn(4) ? .bytes([]) : .message(inner)
         }
     }
 }
