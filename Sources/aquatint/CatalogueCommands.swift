@@ -135,12 +135,15 @@ struct ModelCommand: ParsableCommand {
         @Flag(help: "JSON on standard output.")
         var json = false
 
+        @Flag(inversion: .prefixedNo, help: "Run the model on small images to see whether it does what is said of it; unless said otherwise, where that takes seconds.")
+        var probe: Bool?
+
         func run() throws {
             let report: ModelReport
-            do throws(ONNXError) {
-                report = ModelReport(try Model(contentsOf: file))
+            do {
+                report = try ModelReport(try Model(contentsOf: file), probes: probe)
             } catch {
-                let text = "\(error)"
+                let text = (error as? EngineError)?.message ?? "\(error)"
                 throw RunError(.unavailable, text.contains(file) ? text : "\(file): \(text)")
             }
             Terminal.standardOutput(json ? report.json.text(pretty: true) + "\n" : report.text(file))

@@ -6,12 +6,16 @@ import PipelineLanguage
 struct ModelReport {
     private let model: Model
     private let analysis: SpatialAnalysis
+    private let probe: ModelProbe
     private let megapixelCost: Double?
     private let memory: [(size: Int, bytes: Int?)]
 
-    init(_ model: Model) {
+    /// - Parameter probes: whether the engine is asked as well; nil: where that is cheap.
+    init(_ model: Model, probes: Bool? = nil) throws(EngineError) {
         self.model = model
-        analysis = SpatialAnalysis.analyse(model)
+        let claimed = SpatialAnalysis.analyse(model)
+        probe = try ModelProbe(model, claimed, wanted: probes)
+        analysis = probe.settled(claimed)
         let analysis = analysis
         func shapes(_ size: Int) -> [String: [Int]] { [analysis.input: analysis.inputShape(width: size, height: size)] }
         megapixelCost = ((try? model.flops(with: shapes(1024))) ?? nil).map { $0 / 1e9 / (1024 * 1024 / 1e6) }
@@ -25,6 +29,7 @@ struct ModelReport {
         text += "scale       \(scale(analysis.x)) x \(scale(analysis.y))\n"
         text += "stride      \(analysis.x.stride) x \(analysis.y.stride)\n"
         text += "halo        left \(analysis.x.haloBefore), right \(analysis.x.haloAfter), top \(analysis.y.haloBefore), bottom \(analysis.y.haloAfter)\n"
+        text += "probe       \(probe.text)\n"
         text += "opset       \(model.opset)\n"
         for input in model.inputs where model.initializers[input.name] == nil { text += "input       \(describe(input))\n" }
         for output in model.outputs { text += "output      \(describe(output))\n" }
@@ -39,7 +44,7 @@ struct ModelReport {
             ("v", .int(1)), ("class", .string(analysis.klass.rawValue)), ("scale", .array([.string(scale(analysis.x)), .string(scale(analysis.y))])),
             ("stride", .array([.int(analysis.x.stride), .int(analysis.y.stride)])),
             ("halo", .object([("left", .int(analysis.x.haloBefore)), ("right", .int(analysis.x.haloAfter)), ("top", .int(analysis.y.haloBefore)), ("bottom", .int(analysis.y.haloAfter))])),
-            ("nodes", .array(analysis.decidingNodes.map { .string($0) })), ("opset", .int(model.opset)),
+            ("probe", probe.json), ("nodes", .array(analysis.decidingNodes.map { .string($0) })), ("opset", .int(model.opset)),
             ("inputs", .array(model.inputs.filter { model.initializers[$0.name] == nil }.map(object))), ("outputs", .array(model.outputs.map(object))),
             ("parameters", .int(model.parameterCount)), ("gflop_per_megapixel", megapixelCost.map { .double($0) } ?? .null),
             ("memory_bytes", .object(memory.map { ("\($0.size)", $0.bytes.map { .int($0) } ?? .null) })),

@@ -48,6 +48,8 @@ import Vips
         let object = try #require(try json(try place.aquatint("model", "info", path, "--json")) as? [String: Any])
         #expect(object["v"] as? Int == 1 && object["class"] as? String == "local")
         #expect(try place.aquatint("model", "info", path).output.contains("cut into tiles exactly"))
+        #expect((object["probe"] as? [String: Any])?["verdict"] as? String == (Program.hasEngine ? "confirmed" : "none"))
+        #expect(try place.aquatint("model", "info", path, "--no-probe").output.contains("probe       not done: not asked for\n"))
         #expect(try place.aquatint("model", "info", "none.onnx").status != 0)
         try place.write("text.onnx", "no model")
         #expect(try place.aquatint("model", "info", "text.onnx").status == 69)

@@ -99,6 +99,14 @@ public struct SpatialAnalysis: Sendable {
         layout.shape(inputTemplate, width: width, height: height)
     }
 
+    /// The same network with its claims withdrawn: what computes it was seen to contradict them.
+    public func refuted(by reason: String) -> SpatialAnalysis {
+        var result = self
+        result.klass = .unknown
+        result.decidingNodes = [reason] + decidingNodes
+        return result
+    }
+
     /// Analyses a network from an image to an image.
     ///
     /// - Parameters:

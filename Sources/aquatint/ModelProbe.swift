@@ -1,0 +1,54 @@
+import Foundation
+import Inference
+import ONNX
+import PipelineLanguage
+
+/// Whether the engine agrees with what the analysis claims of a model.
+struct ModelProbe {
+    private let verdict: SpatialProbe.Verdict
+
+    /// Unless it was asked for, a probe may cost so many floating-point operations: some seconds.
+    private static let affordable = 1e12
+
+    /// - Parameter wanted: `--probe` or `--no-probe`; with neither, what is cheap is done, and a missing engine is no error.
+    init(_ model: Model, _ analysis: SpatialAnalysis, wanted: Bool?) throws(EngineError) {
+        guard wanted ?? true else {
+            verdict = .notTried("not asked for")
+            return
+        }
+        do throws(EngineError) {
+            let engine = try OpenVINO.load(EngineLocation.all())
+            guard let bytes = try? model.serialized() else { throw EngineError(.failed, "the model cannot be written for the engine") }
+            let probe = SpatialProbe(engine: engine, model: model, bytes: bytes, analysis: analysis)
+            if wanted == nil, let flops = probe.flops, flops > Self.affordable {
+                verdict = .notTried("it would take \(Int((flops / 1e9).rounded())) GFLOP; --probe does it all the same")
+            } else {
+                verdict = try probe.verdict(threads: ProcessInfo.processInfo.activeProcessorCount)
+            }
+        } catch {
+            if wanted == true { throw error }
+            verdict = .notTried(error.message)
+        }
+    }
+
+    /// What is left of the claims.
+    func settled(_ analysis: SpatialAnalysis) -> SpatialAnalysis {
+        if case .refuted(let problem) = verdict { analysis.refuted(by: "refuted by a probe on the engine: \(problem)") } else { analysis }
+    }
+
+    var text: String {
+        switch verdict {
+        case .confirmed(let runs): "confirmed in \(runs) runs on the engine"
+        case .refuted(let problem): "refuted: \(problem)"
+        case .notTried(let reason): "not done: \(reason)"
+        }
+    }
+
+    var json: JSON {
+        switch verdict {
+        case .confirmed(let runs): .object([("verdict", .string("confirmed")), ("runs", .int(runs))])
+        case .refuted(let problem): .object([("verdict", .string("refuted")), ("reason", .string(problem))])
+        case .notTried(let reason): .object([("verdict", .string("none")), ("reason", .string(reason))])
+        }
+    }
+}
