@@ -3,6 +3,7 @@ import Inference
 import NetworkSamples
 import ONNX
 import PipelineLanguage
+import Synchronization
 import Testing
 import Vips
 @testable import StageHost
@@ -83,6 +84,18 @@ struct RandomNetworkTests {
         #expect(looked > 3 && seen * 2 > looked, "\(seen) of \(looked)")
     }
 
+    @Test func `exact tiles are refused where the engine contradicts the graph`() throws {
+        let subject = try Subject(Trial(seed: 1))
+        let large = try Scene.data(width: 700, height: 900, bands: subject.trial.channels)
+        let first = try subject.run(large, tiling: .string("exact"), memory: 8 << 20).report
+        #expect(!first.isWhole)
+        #expect(subject.network.claims.verdict.withLock { if case .confirmed? = $0 { true } else { false } })
+        subject.network.claims.verdict.withLock { $0 = .refuted("output at (1, 2) reads (30, 40) beyond the halo") }
+        let error = try #require(throws: StageError.self) { _ = try subject.run(large, tiling: .string("exact"), memory: 8 << 20) }
+        #expect(error.description.contains("not exact: output at (1, 2) reads (30, 40) beyond the halo"))
+        #expect(try subject.run(try Scene.data(width: 20, height: 20, bands: subject.trial.channels), tiling: .string("exact")).report.isWhole)
+    }
+
     @Test func `tiles of a network that has none need a halo, and are then called approximate`() throws {
         let subject = try Subject(model: GlobalNetwork.gate(channels: 3), Trial(seed: 0))
         let image = try Scene.data(width: 61, height: 40, bands: 3)
@@ -131,10 +144,10 @@ private struct Subject {
         try stage.plan([PluginImage(width: width, height: height, bands: bands, space: bands == 1 ? .grey : .srgb)])
     }
 
-    func run(_ image: Image, tiling: Value) throws -> (image: Image, report: NetworkReport) {
+    func run(_ image: Image, tiling: Value, memory: Int = 2 << 30) throws -> (image: Image, report: NetworkReport) {
         try NetworkStageImage(network: network, options: try NetworkOptions(["tiling": tiling], stage: "onnx"),
                               plan: try Self.plan(stage, image.width, image.height, image.bands), settings: NeuralSettings(threads: 1),
-                              engine: PictureEngine.provider, context: ImageContext(memoryBudget: 2 << 30), stage: "onnx").make(image)
+                              engine: PictureEngine.provider, context: ImageContext(memoryBudget: memory), stage: "onnx").make(image)
     }
 
     // MARK: Sizes

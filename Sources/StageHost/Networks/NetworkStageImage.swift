@@ -164,6 +164,7 @@ struct NetworkStageImage {
         if let fixed = network.fixedTile {
             context.note("'\(stage)' runs in tiles of \(fixed.width) x \(fixed.height), the only size that its model takes")
         }
+        if options.tiling == .exact, plan.derivesFromGraph, !tiles.plan.grid.isWhole { try checkClaims() }
         if geometry.isApproximate {
             context.note("'\(stage)' uses the halo given by 'tiling', smaller than the derived one: the result is approximate")
         }
@@ -180,6 +181,20 @@ struct NetworkStageImage {
         let result = try lazy(header, from: image, runner)
         let tagged = try self.tagged(result, pictureScale(scale, image), interpretation: header.interpretation)
         return (tagged, report(geometry, tiles.plan, precision))
+    }
+
+    /// Exact tiles are promised only where the engine, asked on small images, does not contradict the graph.
+    private func checkClaims() throws(StageError) {
+        do throws(EngineError) {
+            switch try network.claims.ask(network, engine: engine, threads: settings.threads) {
+            case .confirmed: break
+            case .refuted(let problem):
+                throw EngineError(.failed, "tiles of this network are not exact: \(problem). 'tiling: whole' runs it in one piece")
+            case .notTried(let reason): context.note("'\(stage)' is cut into tiles as its graph says, without a probe of the engine: \(reason)")
+            }
+        } catch {
+            throw .host(error.message, stage: stage, code: .unsupported)
+        }
     }
 
     /// How each channel of the network reads the image's samples: full scale to 1, then the range, then the network's own scale.

@@ -20,6 +20,7 @@ final class PreparedNetwork: Sendable {
     let graph: Model
     let door: Door
     let analysis: SpatialAnalysis
+    let claims = ClaimCheck()
     let constants: [String: TensorData]
     /// `scale * v + bias`, one per band, or one for all; empty: 1 and 0.
     let scale: [Float]
