@@ -169,6 +169,13 @@ import ONNX
         #expect(throws: ONNXError("the input has 4 channels; the weights are for 3 x 1", node: "first (Conv)")) {
             try model.shapes(with: ["x": [1, 4, 8, 8]])
         }
+        let biased = try Self.model { graph, x in
+            let weights = try graph.initializer([Float](repeating: 0, count: 36), dims: [1, 4, 3, 3], name: "w")
+            return graph.add("Conv", [x, weights, try graph.initializer([1, 2], dims: [2], name: "b")], name: "first")
+        }
+        #expect(throws: ONNXError("the bias has the extents [2]; the weights are for 1 results", node: "first (Conv)")) {
+            try biased.shapes(with: ["x": [1, 4, 8, 8]])
+        }
         #expect(throws: ONNXError("the model has no input \"z\"; it has x")) { try model.shapes(with: ["z": [1]]) }
         #expect(throws: ONNXError("input \"x\" has 4 axes; 3 were given: [4, 8, 8]")) { try model.shapes(with: ["x": [4, 8, 8]]) }
     }

@@ -78,9 +78,16 @@ extension NodeContext {
         guard let expected = product(of: [w[1], group]), x[1] == expected else {
             throw fail("the input has \(x[1]) channels; the weights are for \(w[1]) x \(group)")
         }
+        if node.op == "Conv" { try checkBias(of: w[0]) }
         let extents = Array(x.dropFirst(2))
         let windows = try windows(kernel: try kernelExtents(weights: w), extents: extents)
         return ([x[0], w[0]] + (try outputExtents(windows, extents)), windows)
+    }
+
+    /// One number for each result's channel. An engine may broadcast other lengths, and make channels that the weights do not have.
+    private func checkBias(of channels: Int) throws(ONNXError) {
+        guard has(2), let bias = dims(2), bias != [channels] else { return }
+        throw fail("the bias has the extents \(bias); the weights are for \(channels) results")
     }
 
     /// Dims and windows of a pool.
@@ -112,6 +119,7 @@ extension NodeContext {
         guard x[1] == w[0] else { throw fail("the input has \(x[1]) channels; the weights are for \(w[0])") }
         let group = node.int("group") ?? 1
         guard group > 0, group <= Self.maximumAttribute, let channels = product(of: [w[1], group]) else { throw fail("group is \(group)") }
+        try checkBias(of: channels)
         let extents = Array(x.dropFirst(2))
         let count = extents.count
         let kernel = try kernelExtents(weights: w)
