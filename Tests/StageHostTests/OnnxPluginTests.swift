@@ -67,7 +67,7 @@ import Testing
     @Test func `a file with another hash is refused, and its hash is said`() throws {
         let wrong = String(repeating: "0", count: 64)
         #expect(try error(["sha256": .string(wrong)])
-            == "onnx: sha256: \(model) is another file: its SHA-256 is \(SHA256.hash(Self.bytes).hex)")
+            == "onnx: sha256: \(model) is another file: its SHA-256 is \(SHA256.hash(Self.bytes).hex), not \(wrong)")
     }
 
     @Test(arguments: [

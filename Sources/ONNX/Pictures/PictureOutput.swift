@@ -1,0 +1,104 @@
+/// How a result leaves a network, as far as the network's graph tells.
+public struct PictureOutput: Sendable {
+    public enum Content: Sendable, Hashable {
+        /// Brightnesses, colours, masks, features.
+        case samples
+        /// Numbers of classes: never scaled, never blended with their neighbours.
+        case labels
+    }
+
+    public let name: String
+    public let content: Content
+    /// What black and white are, where the type or the last nodes say it.
+    public let range: PictureRange?
+    /// What else than the range was taken from the graph, for people.
+    public let findings: [String]
+    private let places: [ImageAxis?]?
+    private let inputLayout: ImageLayout
+
+    /// - Parameter analysis: of this output.
+    public init(_ name: String, of model: Model, analysis: SpatialAnalysis) {
+        let last = Self.last(before: name, in: model)
+        let type = model.outputs.first { $0.name == name }?.elementType
+        var findings: [String] = []
+        var range: PictureRange?
+        switch type {
+        case .uint8?: range = PictureRange(black: 0, white: 255, reason: "the output is uint8")
+        case .bool?: range = PictureRange(black: 0, white: 1, reason: "the output is true or false")
+        default: range = last.flatMap { Self.range(after: $0, in: model) }
+        }
+        let isLabels = range == nil && (type.map { $0.isInteger } ?? false || last?.op == "ArgMax" || last?.op == "ArgMin")
+        if isLabels {
+            findings.append("the output is numbers of classes, kept as they are, since \(last.map { "\($0.label) makes them" } ?? "it is of type \(type.map { "\($0)" } ?? "?")")")
+        }
+        (self.name, self.range, self.findings, content) = (name, range, findings, isLabels ? .labels : .samples)
+        (places, inputLayout) = (analysis.outputPlaces, analysis.layout)
+    }
+
+    /// The output's axes as those of a picture; nil where `shape` is no picture's.
+    public func picture(in shape: [Int]) -> PictureExtents? {
+        let usual = usualPlaces(shape)
+        if let places, places.count == shape.count, let known = PictureExtents(shape, places) { return known }
+        return usual.flatMap { PictureExtents(shape, $0) }
+    }
+
+    /// Where the analysis could not follow the axes: as the input has them, channels last where only that makes sense, [1, H, W] and [H, W] as one channel.
+    private func usualPlaces(_ shape: [Int]) -> [ImageAxis?]? {
+        switch shape.count {
+        case 2: return [.y, .x]
+        case 3 where inputLayout == .nhwc && shape[0] == 1 && shape[2] > 4: return [nil, .y, .x]
+        case 4 where inputLayout == .nchw && [1, 3, 4].contains(shape[3]) && shape[1] > 4 && shape[2] > 4: return ImageLayout.nhwc.places(rank: 4)
+        default: return inputLayout.places(rank: shape.count)
+        }
+    }
+
+    /// The node that makes the output's values, past those that only arrange or convert them.
+    private static func last(before output: String, in model: Model) -> Node? {
+        let passing: Set<String> = ["Identity", "Cast", "Transpose", "Squeeze", "Unsqueeze", "Reshape", "Slice", "DepthToSpace"]
+        var value = output
+        for node in model.nodes.reversed() where node.outputs.contains(value) {
+            guard passing.contains(node.op), let input = node.inputs.first else { return node }
+            value = input
+        }
+        return nil
+    }
+
+    private static func range(after node: Node, in model: Model) -> PictureRange? {
+        let constants = ConstantReader(model)
+        func made(_ black: Float, _ white: Float) -> PictureRange { PictureRange(black: black, white: white, reason: "\(node.label) makes it") }
+        switch node.op {
+        case "Sigmoid", "HardSigmoid", "Softmax": return made(0, 1)
+        case "Tanh": return made(-1, 1)
+        case "Clip":
+            let low = node.float("min").map(Double.init) ?? node.input(1).flatMap(constants.mean)
+            let high = node.float("max").map(Double.init) ?? node.input(2).flatMap(constants.mean)
+            switch (low, high) {
+            case (0, 1): return made(0, 1)
+            case (0, 255): return made(0, 255)
+            case (-1, 1): return made(-1, 1)
+            default: return nil
+            }
+        case "Mul":
+            let factors = node.inputs.compactMap { constants.mean($0) }
+            return factors == [255] ? made(0, 255) : nil
+        default: return nil
+        }
+    }
+}
+
+/// The extents of a picture tensor, and how far apart neighbours lie in its row-major order.
+public struct PictureExtents: Sendable, Hashable {
+    public let width, height, channels: Int
+    /// Elements from a sample to the one on its right, below it, and of the next channel.
+    public let columnStride, rowStride, channelStride: Int
+
+    /// nil where the places do not name both axes once, or more than one further axis is longer than 1.
+    init?(_ shape: [Int], _ places: [ImageAxis?]) {
+        guard shape.count == places.count, shape.allSatisfy({ $0 >= 0 }), let x = places.firstIndex(of: .x), let y = places.firstIndex(of: .y) else { return nil }
+        let others = shape.indices.filter { $0 != x && $0 != y && shape[$0] != 1 }
+        guard others.count <= 1, !(others.first == 0 && shape.count == 4) else { return nil }
+        let strides = rowMajorStrides(shape)
+        (width, height, channels) = (shape[x], shape[y], others.first.map { shape[$0] } ?? 1)
+        (columnStride, rowStride, channelStride) = (strides[x], strides[y], others.first.map { strides[$0] } ?? 0)
+    }
+}
