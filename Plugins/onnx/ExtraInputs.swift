@@ -73,7 +73,7 @@ enum ArrayFile {
 
     /// An array of little-endian float32 or float64 in C order.
     static func read(_ path: String, name: String) throws(StageError) -> NetworkGraph.Constant {
-        let file = try ModelBytes(contentsOf: path, limit: sizeLimit, parameter: "extra")
+        let file = try ModelBytes(contentsOf: path, limit: sizeLimit, reason: "larger inputs belong into the model", parameter: "extra")
         let bytes = file.withBytes { Array($0) }
         guard bytes.count > 12, bytes.starts(with: [0x93] + Array("NUMPY".utf8)), (1...3).contains(bytes[6]) else {
             throw .parameter("extra", "\(path) is no .npy file")

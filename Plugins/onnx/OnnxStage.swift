@@ -28,7 +28,8 @@ struct OnnxStage: NetworkStage {
 
     init(_ values: Values) throws(StageError) {
         let path = try values.requiredFile("model")
-        let bytes = try ModelBytes(contentsOf: path, limit: Self.sizeLimit, parameter: "model")
+        let bytes = try ModelBytes(contentsOf: path, limit: Self.sizeLimit, reason: "an ONNX file, as any of protobuf, ends at 2 GiB; half-precision weights take half of it",
+                                   parameter: "model")
         let wanted = try values.string("sha256")
         var graph = NetworkGraph(onnx: bytes, key: try Self.check(bytes, sha256: wanted, path))
         graph.inputNames = try values.string("input").map { [$0] }

@@ -108,7 +108,10 @@ public final class StageSession: Sendable {
             do {
                 _ = try engine.networks().engine.inspect(prepared.model.bytes)
             } catch {
-                throw .host(about(modelFile(stage, arguments), error), stage: stage.name, code: .unsupported)
+                // Where the graph does not fit together, its own reader names the node more clearly.
+                let own = prepared.analysis.decidingNodes.first { $0.hasPrefix("node ") }
+                let reason = if case .failed = error.kind, let own { "\(prepared.title): \(own)" } else { about(modelFile(stage, arguments), error) }
+                throw .host(reason, stage: stage.name, code: .unsupported)
             }
             return
         }

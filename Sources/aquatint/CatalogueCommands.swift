@@ -1,7 +1,6 @@
 import ArgumentParser
 import Foundation
 import Inference
-import ONNX
 import PipelineLanguage
 import Runner
 import StageHost
@@ -119,31 +118,6 @@ struct Plugins: ParsableCommand {
                 ("version", text(report.version)), ("abi", text(report.abi)), ("licence", text(report.licence)), ("sha256", text(report.sha256)),
                 ("stages", .array(report.stages.map { .string($0) })),
             ])
-        }
-    }
-}
-
-struct ModelCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "model", abstract: "Look into ONNX models.", subcommands: [Info.self])
-
-    struct Info: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Scale, stride, halo, class, memory and cost of a model.")
-
-        @Argument(help: "An ONNX file.")
-        var file: String
-
-        @Flag(help: "JSON on standard output.")
-        var json = false
-
-        func run() throws {
-            let report: ModelReport
-            do throws(ONNXError) {
-                report = ModelReport(try Model(contentsOf: file))
-            } catch {
-                let text = "\(error)"
-                throw RunError(.unavailable, text.contains(file) ? text : "\(file): \(text)")
-            }
-            Terminal.standardOutput(json ? report.json.text(pretty: true) + "\n" : report.text(file))
         }
     }
 }

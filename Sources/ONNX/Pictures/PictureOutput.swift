@@ -42,10 +42,11 @@ public struct PictureOutput: Sendable {
         return usual.flatMap { PictureExtents(shape, $0) }
     }
 
-    /// Where the analysis could not follow the axes: as the input has them, channels last where only that makes sense, [1, H, W] and [H, W] as one channel.
+    /// Where the analysis could not follow the axes: as the input has them, channels last where only that makes sense, [1, H, W] as one channel.
     private func usualPlaces(_ shape: [Int]) -> [ImageAxis?]? {
         switch shape.count {
-        case 2: return [.y, .x]
+        // Numbers about the picture, unless the analysis has followed its axes there.
+        case 2: return nil
         case 3 where inputLayout == .nhwc && shape[0] == 1 && shape[2] > 4: return [nil, .y, .x]
         case 4 where inputLayout == .nchw && [1, 3, 4].contains(shape[3]) && shape[1] > 4 && shape[2] > 4: return ImageLayout.nhwc.places(rank: 4)
         default: return inputLayout.places(rank: shape.count)

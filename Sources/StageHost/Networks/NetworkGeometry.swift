@@ -128,15 +128,15 @@ struct NetworkGeometry {
         do {
             shapes = try network.graph.shapes(with: network.inputShapes(width: width, height: height, channels: channels))
         } catch {
-            throw .host("the network does not take a picture of \(width) x \(height) with \(channels) channels: \(error)", stage: stage, code: .geometry)
+            throw .host("\(network.title) does not take a picture of \(width) x \(height) with \(channels) channels: \(error)", stage: stage, code: .geometry)
         }
         guard let shape = shapes[network.door.outputName] else {
             let first = network.graph.nodes.first { node in node.outputs.contains { !$0.isEmpty && shapes[$0] == nil } }
-            throw .host("the size of the output '\(network.door.outputName)' cannot be derived from the graph\(first.map { ": what \($0.label) makes is not known" } ?? "")",
+            throw .host("the size of the output '\(network.door.outputName)' of \(network.title) cannot be derived from the graph\(first.map { ": what \($0.label) makes is not known" } ?? "")",
                         stage: stage, code: .unsupported)
         }
         guard let picture = network.door.output.picture(in: shape) else {
-            throw .host("the output '\(network.door.outputName)' has the shape \(shape), which is no picture: pick another with 'output'", stage: stage, code: .geometry)
+            throw .host("the output '\(network.door.outputName)' of \(network.title) has the shape \(shape), which is no picture: pick another with 'output'", stage: stage, code: .geometry)
         }
         return (picture.channels, picture.height, picture.width)
     }
@@ -145,7 +145,7 @@ struct NetworkGeometry {
         let size = network.fixedTile ?? (width, height)
         let shape = try Self.outputShape(network, width: size.width, height: size.height, channels: channels, stage)
         guard shape.channels > 0, shape.width > 0, shape.height > 0 else {
-            throw .host("a picture of \(extensionX.size) x \(extensionY.size) is too small for the network: nothing is left of it", stage: stage, code: .geometry)
+            throw .host("a picture of \(extensionX.size) x \(extensionY.size) is too small for \(network.title): nothing is left of it", stage: stage, code: .geometry)
         }
         return shape.channels
     }

@@ -113,7 +113,7 @@ struct NetworkStageImage {
     }
 
     private func mismatch(_ wanted: Int, _ image: Image) -> StageError {
-        .host("the network takes \(wanted) channel\(wanted == 1 ? "" : "s") and the image has \(image.bands) colour band\(image.bands == 1 ? "" : "s")",
+        .host("\(network.title) takes \(wanted) channel\(wanted == 1 ? "" : "s") and the image has \(image.bands) colour band\(image.bands == 1 ? "" : "s")",
               stage: stage, code: .geometry)
     }
 

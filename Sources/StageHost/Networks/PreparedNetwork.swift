@@ -35,6 +35,8 @@ final class PreparedNetwork: Sendable {
     let findings: [String]
     /// The model's file as the pipeline names it, for messages; nil where a stage made the model itself.
     let file: String?
+    /// The network as messages call it.
+    var title: String { file ?? "the network" }
     /// The picture is scaled to this size for the graph, and the result scaled back.
     let fixedSize: (width: Int, height: Int)?
     /// Whether `fixedSize` was taken from the graph because nobody said anything.

@@ -186,7 +186,7 @@ final class TileRunner: Sendable {
             }
         }
         guard sum == 0 else {
-            throw StageError(code: .notFinite, stage: stage, plugin: "", message: "the output '\(network.door.outputName)' of \(network.file ?? "the network") holds NaN or infinity in the part from (\(left), \(top)) to (\(right), \(bottom))")
+            throw StageError(code: .notFinite, stage: stage, plugin: "", message: "the output '\(network.door.outputName)' of \(network.title) holds NaN or infinity in the part from (\(left), \(top)) to (\(right), \(bottom))")
         }
     }
 

@@ -320,7 +320,16 @@ def control_flow():
     save("loop", model, {}, SIZE, back(run(model, {"x": nchw(p) / 255})["y"]) * 255)
 
 
-for make in [torch_opsets, unet, several_outputs, extras, channels_last, channels, ranges, types, outputs_of_few_axes, borders, batches, fixed_size, control_flow]:
+def broken():
+    """What this package's own builder cannot make: constants in another file."""
+    rng = np.random.default_rng(14)
+    node, ia = conv_parts(rng, 3, 3, "x", "y", "a")
+    onnx.save(graph([node], [info("x", [1, 3, "h", "w"])], [info("y", None)], ia), OUT / "external.onnx", save_as_external_data=True, size_threshold=16,
+              location="external.data")
+    (OUT / "external.data").unlink()
+
+
+for make in [torch_opsets, unet, several_outputs, extras, channels_last, channels, ranges, types, outputs_of_few_axes, borders, batches, fixed_size, control_flow, broken]:
     make()
 (OUT / "cases.json").write_text("[\n" + ",\n".join(json.dumps(case) for case in cases) + "\n]\n")
 print(len(cases), "cases")
