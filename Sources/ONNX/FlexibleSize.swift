@@ -121,7 +121,7 @@ private struct SizeFreer {
 
     /// A constant with the factors of a `Resize` to a constant size; nil where they are not whole, or one by whole.
     private mutating func factors(of node: Node) -> String? {
-        guard node.inputs.count == 4, node.input(2) == nil, let sizes = node.input(3), node.attributes["axes"] == nil,
+        guard node.inputs.count == 4, node.input(2).map({ facts[$0]?.dims == [0] }) ?? true, let sizes = node.input(3), node.attributes["axes"] == nil,
               node.string("keep_aspect_ratio_policy") ?? "stretch" == "stretch", isFree(sizes),
               let input = node.input(0), let read = facts[input]?.dims, let output = node.outputs.first, let made = facts[output]?.dims,
               read.count == made.count else { return nil }

@@ -31,7 +31,7 @@ struct ModelReport {
         gigaflopPerMegapixel = ((try? model.flops(with: shapes(side.0, side.1))) ?? nil).map { $0 / 1e3 / Double(side.0 * side.1) }
         memory = [512, 1024].map { size in
             let width = Self.largest(size, analysis.x), height = Self.largest(size, analysis.y)
-            let takesIt = [(analysis.x.fixedSize, width), (analysis.y.fixedSize, height)].allSatisfy { $0.0 == nil || $0.0 == $0.1 }
+            let takesIt = [analysis.x.fixedSize, analysis.y.fixedSize].allSatisfy { $0 == nil || $0 == size }
             return (size, takesIt ? (try? model.peakActivationBytes(with: shapes(width, height))) ?? nil : nil)
         }
         (missingOperators, engineObjection) = try Self.ask(engine, about: model)

@@ -57,6 +57,11 @@ final class PreparedNetwork: Sendable {
         } catch {
             throw StageError.host("\(file ?? "the model"): \(error)", stage: stage, code: .parameter)
         }
+        if let given = network.fixedSize, !picture.analysis.isTileable, let only = Self.builtInSize(picture.input, picture.analysis),
+           picture.analysis.x.fixedSize != nil, given != only {
+            throw StageError.host("\(file ?? "the model") takes \(only.width) x \(only.height) pixels and no other size: leave 'input_size' out", stage: stage,
+                                  code: .parameter, parameter: "input_size")
+        }
         graph = picture.model
         door = Door(input: picture.input, output: picture.output, isBGR: network.isBGR)
         analysis = picture.analysis

@@ -299,6 +299,11 @@ def fixed_size():
     model = graph(nodes, [info("x", [1, 3, 32, 32])], [info("y", [1, 1, 32, 32])], ia | ib)
     p = picture(32, 32, 3)
     save("mask32", model, {}, (32, 32, 3), back(run(model, {"x": nchw(p) / 255})["y"]) * 255)
+    # The same with its size in a Reshape, as a flattened attention has it.
+    tied = [a, h.make_node("Reshape", ["u", "flat"], ["v"]), h.make_node("Softmax", ["v"], ["s"], axis=2), h.make_node("Reshape", ["s", "back"], ["m"]), b]
+    model2 = graph(tied + [h.make_node("Sigmoid", ["z"], ["y"])], [info("x", [1, 3, 32, 32])], [info("y", [1, 1, 32, 32])],
+                   ia | ib | {"flat": np.array([1, 4, 1024], np.int64), "back": np.array([1, 4, 32, 32], np.int64)})
+    save("tied32", model2, {}, (32, 32, 3), back(run(model2, {"x": nchw(p) / 255})["y"]) * 255)
     other = graph(nodes, [info("x", [1, 3, 29, 41])], [info("y", [1, 1, 29, 41])], ia | ib)
     save("mask32", model, {"input_size": [41, 29]}, SIZE, back(run(other, {"x": nchw(picture(*SIZE)) / 255})["y"]) * 255)
 
