@@ -13,8 +13,11 @@ public struct PictureOutput: Sendable {
     public let range: PictureRange?
     /// What else than the range was taken from the graph, for people.
     public let findings: [String]
+    /// As the analysis has followed the axes.
     private let places: [ImageAxis?]?
-    private let inputLayout: ImageLayout
+    /// Where it could not: as the file declares the output, or as the input has them.
+    private let layout: ImageLayout
+    private let isOneChannel: Bool
 
     /// - Parameter analysis: of this output.
     public init(_ name: String, of model: Model, analysis: SpatialAnalysis) {
@@ -32,26 +35,25 @@ public struct PictureOutput: Sendable {
             findings.append("the output is numbers of classes, kept as they are, since \(last.map { "\($0.label) makes them" } ?? "it is of type \(type.map { "\($0)" } ?? "?")")")
         }
         (self.name, self.range, self.findings, content) = (name, range, findings, isLabels ? .labels : .samples)
-        (places, inputLayout) = (analysis.outputPlaces, analysis.layout)
+        places = analysis.outputPlaces
+        let declared = model.outputs.first { $0.name == name }?.dims ?? []
+        layout = declared.count == 4 && analysis.layout == .nchw && Self.isChannels(declared[3]) && !Self.isChannels(declared[1]) ? .nhwc : analysis.layout
+        isOneChannel = declared.count == 3 && declared[0] == .fixed(1) && !Self.isChannels(declared[2])
     }
 
     /// The output's axes as those of a picture; nil where `shape` is no picture's.
     public func picture(in shape: [Int]) -> PictureExtents? {
-        let usual = usualPlaces(shape)
         if let places, places.count == shape.count, let known = PictureExtents(shape, places) { return known }
-        return usual.flatMap { PictureExtents(shape, $0) }
+        return usualPlaces(rank: shape.count).flatMap { PictureExtents(shape, $0) }
     }
 
-    /// Where the analysis could not follow the axes: as the input has them, channels last where only that makes sense, [1, H, W] as one channel.
-    private func usualPlaces(_ shape: [Int]) -> [ImageAxis?]? {
-        switch shape.count {
-        // Numbers about the picture, unless the analysis has followed its axes there.
-        case 2: return nil
-        case 3 where inputLayout == .nhwc && shape[0] == 1 && shape[2] > 4: return [nil, .y, .x]
-        case 4 where inputLayout == .nchw && [1, 3, 4].contains(shape[3]) && shape[1] > 4 && shape[2] > 4: return ImageLayout.nhwc.places(rank: 4)
-        default: return inputLayout.places(rank: shape.count)
-        }
+    /// By what is declared, never by the extents of one tile: a picture may be as narrow as channels are few. Two axes are numbers about the picture,
+    /// unless the analysis has followed its axes there.
+    private func usualPlaces(rank: Int) -> [ImageAxis?]? {
+        rank == 3 && isOneChannel ? [nil, .y, .x] : layout.places(rank: rank)
     }
+
+    private static func isChannels(_ dim: Dimension) -> Bool { if case .fixed(let n) = dim { [1, 3, 4].contains(n) } else { false } }
 
     /// The node that makes the output's values, past those that only arrange or convert them.
     private static func last(before output: String, in model: Model) -> Node? {
