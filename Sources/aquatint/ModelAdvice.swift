@@ -12,8 +12,8 @@ struct ModelAdvice {
     /// Inputs without a value, which `extra` must give.
     let openInputs: [TensorInfo]
 
-    /// As the runs choose them: halos may cost 1.12 times the work of the whole picture, 1.6 times where memory asks for tiles.
-    private static let cheap = 1.12, bearable = 1.6
+    /// Times the work of the whole picture: below the first tiles are worth having anywhere, above the second they are not had unless asked for.
+    private static let cheap = 1.12, bearable = TilePlan.maximumRecompute
 
     init(_ report: ModelReport) {
         let picture = report.picture, analysis = picture.analysis
