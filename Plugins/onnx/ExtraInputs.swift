@@ -37,6 +37,8 @@ enum ExtraInputs {
             let container = try decoder.singleValueContainer()
             if let number = try? container.decode(Double.self) {
                 self = .number(number)
+            } else if let truth = try? container.decode(Bool.self) {
+                self = .number(truth ? 1 : 0)
             } else if let text = try? container.decode(String.self) {
                 self = .file(text)
             } else {
@@ -71,9 +73,20 @@ enum ExtraInputs {
 enum ArrayFile {
     private static let sizeLimit = 1 << 28
 
-    /// An array of little-endian float32 or float64 in C order.
+    /// The element types that are read, by NumPy's names, with their sizes in bytes.
+    private static let types: [(name: String, size: Int, value: @Sendable (UnsafeRawPointer) -> Float)] = [
+        ("<f4", 4, { Float(bitPattern: UInt32(littleEndian: $0.loadUnaligned(as: UInt32.self))) }),
+        ("<f8", 8, { Float(Double(bitPattern: UInt64(littleEndian: $0.loadUnaligned(as: UInt64.self)))) }),
+        ("<f2", 2, { Float(Float16(bitPattern: UInt16(littleEndian: $0.loadUnaligned(as: UInt16.self)))) }),
+        ("<i8", 8, { Float(Int64(littleEndian: $0.loadUnaligned(as: Int64.self))) }),
+        ("<i4", 4, { Float(Int32(littleEndian: $0.loadUnaligned(as: Int32.self))) }),
+        ("|u1", 1, { Float($0.load(as: UInt8.self)) }),
+        ("|b1", 1, { $0.load(as: UInt8.self) == 0 ? 0 : 1 }),
+    ]
+
+    /// An array in C order of one of `types`. Whole numbers beyond 2^24 lose their last digits.
     static func read(_ path: String, name: String) throws(StageError) -> NetworkGraph.Constant {
-        let file = try ModelBytes(contentsOf: path, limit: sizeLimit, parameter: "extra")
+        let file = try ModelBytes(contentsOf: path, limit: sizeLimit, reason: "larger inputs belong into the model", parameter: "extra")
         let bytes = file.withBytes { Array($0) }
         guard bytes.count > 12, bytes.starts(with: [0x93] + Array("NUMPY".utf8)), (1...3).contains(bytes[6]) else {
             throw .parameter("extra", "\(path) is no .npy file")
@@ -83,27 +96,22 @@ enum ArrayFile {
         guard length <= bytes.count - start else { throw .parameter("extra", "\(path) is cut off in its header") }
         let header = String(decoding: bytes[start..<(start + length)], as: UTF8.self)
         guard header.contains("'fortran_order': False") else { throw .parameter("extra", "\(path) is not in C order") }
-        let isDouble = header.contains("'<f8'")
-        guard isDouble || header.contains("'<f4'") else {
-            throw .parameter("extra", "\(path) does not hold float32 or float64: save it with .astype('float32')")
+        guard let type = types.first(where: { header.contains("'\($0.name)'") }) else {
+            throw .parameter("extra", "\(path) holds another type than \(types.map(\.name).joined(separator: ", ")): save it with .astype('float32')")
         }
         let shape = try shape(in: header, path)
         let data = bytes[(start + length)...]
-        let size = isDouble ? 8 : 4
         var count = 1
         for extent in shape {
             let (product, overflow) = count.multipliedReportingOverflow(by: extent)
             guard extent > 0, !overflow else { throw .parameter("extra", "\(path) has the shape \(shape)") }
             count = product
         }
-        guard data.count % size == 0, count == data.count / size else {
+        guard data.count % type.size == 0, count == data.count / type.size else {
             throw .parameter("extra", "\(path) has \(data.count) bytes for the shape \(shape)")
         }
         let values = data.withUnsafeBytes { data in
-            (0..<count).map { index in
-                isDouble ? Float(Double(bitPattern: UInt64(littleEndian: data.loadUnaligned(fromByteOffset: 8 * index, as: UInt64.self))))
-                    : Float(bitPattern: UInt32(littleEndian: data.loadUnaligned(fromByteOffset: 4 * index, as: UInt32.self)))
-            }
+            (0..<count).compactMap { index in data.baseAddress.map { type.value($0 + index * type.size) } }
         }
         return .init(name: name, shape: shape, values: values)
     }

@@ -14,7 +14,8 @@ struct OnnxStage: NetworkStage {
         .doubles("mean", doc: "What is subtracted from each channel, after range: one number, or one per channel."),
         .doubles("std", in: 1e-12...1e12, doc: "What each channel is then divided by: one number, or one per channel."),
         .choice("order", of: ["rgb", "bgr"], doc: "The order of the channels in the model."),
-        .choice("layout", of: ["nchw", "nhwc"], doc: "The order of the axes in the model."),
+        .choice("layout", of: ["nchw", "nhwc", "auto"], default: "auto",
+                doc: "The order of the axes in the model; auto takes it from the extents that the model declares."),
         .ints("input_size", in: 1...16384, counts: 0...2, unit: "px",
               doc: "Width and height to which the picture is scaled for the model; the result is scaled back."),
         .json("extra", doc: "Other inputs of the model by name: a number, a list, or a .npy file beside the model."),
@@ -27,13 +28,19 @@ struct OnnxStage: NetworkStage {
 
     init(_ values: Values) throws(StageError) {
         let path = try values.requiredFile("model")
-        let bytes = try ModelBytes(contentsOf: path, limit: Self.sizeLimit, parameter: "model")
+        let bytes = try ModelBytes(contentsOf: path, limit: Self.sizeLimit, reason: "an ONNX file, as any of protobuf, ends at 2 GiB; half-precision weights take half of it",
+                                   parameter: "model")
         let wanted = try values.string("sha256")
         var graph = NetworkGraph(onnx: bytes, key: try Self.check(bytes, sha256: wanted, path))
         graph.inputNames = try values.string("input").map { [$0] }
         graph.outputName = try values.string("output")
         graph.isBGR = try values.choice("order") == "bgr"
-        graph.layout = try values.choice("layout") == "nhwc" ? .nhwc : .nchw
+        graph.isOpen = true
+        graph.layout = switch try values.choice("layout") {
+        case "nchw": .nchw
+        case "nhwc": .nhwc
+        default: nil
+        }
         graph.keepsSize = try values.choice("pad") == "none"
         (graph.scale, graph.bias) = try Self.normalisation(mean: values.doubles("mean"), std: values.doubles("std"))
         let size = try values.ints("input_size")
@@ -58,7 +65,7 @@ struct OnnxStage: NetworkStage {
         }
         let found = bytes.withBytes { SHA256.hash($0) }.hex
         guard found == wanted else {
-            throw .parameter("sha256", "\(path) is another file: its SHA-256 is \(found)")
+            throw .parameter("sha256", "\(path) is another file: its SHA-256 is \(found), not \(wanted)")
         }
         return found
     }

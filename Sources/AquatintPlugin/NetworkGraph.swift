@@ -74,7 +74,11 @@ public struct NetworkGraph: Sendable {
     public var onnx: ModelBytes
     /// Equal keys mean equal bytes; `nil`: the host hashes them.
     public var key: String?
-    public var layout = Layout.nchw
+    /// `nil`: N x C x H x W, unless `isOpen` leaves it to the graph.
+    public var layout: Layout?
+    /// Whether the host is to take what is left open here from the graph, where that proves it: the layout, the range of the picture (unless
+    /// `scale` or `bias` is given), and the range of the result. For stages that run models of others.
+    public var isOpen = false
     /// Whether the bands of the input, and of an output of three bands, are in reverse order.
     public var isBGR = false
     /// Whether the output keeps the size that the graph gives. Otherwise a graph of valid convolutions gets a reflected border, so

@@ -68,8 +68,11 @@ public struct Model: Sendable {
         do {
             proto = try Onnx_ModelProto(serializedBytes: data, options: options)
         } catch {
-            throw ONNXError("not an ONNX model, or cut short: \(Self.reason(error))")
+            if let other = ForeignFile.description(of: data) { throw ONNXError("not an ONNX model: this is \(other)") }
+            let doubt = if case BinaryDecodingError.truncated = error { "cut short" } else { "damaged, or encrypted" }
+            throw ONNXError("not an ONNX model, or \(doubt): \(Self.reason(error))")
         }
+        if !proto.hasGraph, let other = ForeignFile.description(of: data) { throw ONNXError("not an ONNX model: this is \(other)") }
         try self.init(checking: proto)
     }
 

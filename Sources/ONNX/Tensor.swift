@@ -30,7 +30,7 @@ public struct Tensor: Sendable, Equatable {
         try self.init(raw: raw, type: .int64, count: values.count, dims: dims, name: name)
     }
 
-    private init(raw: Data, type: ElementType, count: Int, dims: [Int], name: String) throws(ONNXError) {
+    init(raw: Data, type: ElementType, count: Int, dims: [Int], name: String) throws(ONNXError) {
         // raw_data is little-endian (IR.md, "Tensors"), as is every machine Swift runs on here; a port would swap.
         #if _endian(big)
         #error("Tensor writes raw_data in the machine's order, which must be little-endian")

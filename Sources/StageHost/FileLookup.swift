@@ -33,6 +33,7 @@ public struct FileLookup: Sendable {
                 return URL(fileURLWithPath: path).standardizedFileURL.path
             }
         }
+        if let folder = candidates.first(where: { FileManager.default.fileExists(atPath: $0) }) { throw NotFound(message: "'\(folder)' is a folder, not a file") }
         throw NotFound(message: name.hasPrefix("/") ? "there is no file '\(name)'" : "there is no file '\(name)'; looked in \(folders.joined(separator: ", "))")
     }
 

@@ -183,7 +183,9 @@ extension StageValue {
         case .bool(let flag): .bool(flag)
         case .int(let number): .int(number)
         case .double(let number): .double(number)
-        case .string(let text), .choice(let text), .file(let text), .json(let text): .string(text)
+        case .string(let text), .choice(let text), .file(let text): .string(text)
+        // A plug-in gives JSON as text; what is a plain string there is one in a pipeline.
+        case .json(let text): .string(text.count > 1 && text.hasPrefix("\"") && text.hasSuffix("\"") && !text.contains("\\") ? String(text.dropFirst().dropLast()) : text)
         case .colour(let numbers), .doubles(let numbers): .list(numbers.map { .double($0) })
         case .ints(let numbers): .list(numbers.map { .int($0) })
         }

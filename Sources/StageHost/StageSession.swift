@@ -73,12 +73,13 @@ public final class StageSession: Sendable {
 
     private func network(_ stage: StageDescription, _ arguments: [String: Value], _ instance: StageInstance, _ input: Image, _ context: ImageContext)
         throws(StageError) -> StageResult {
-        let options = try NetworkOptions(hostValues(stage, arguments), stage: stage.name)
+        var options = try NetworkOptions(hostValues(stage, arguments), stage: stage.name)
         let colours = input.bands - (input.hasAlpha ? 1 : 0)
         let isData = PictureScale(of: input) == .data
         let plan = try instance.plan([PluginImage(width: input.width, height: input.height, bands: isData ? input.bands : colours,
                                                   space: isData ? .data : colours == 1 ? .grey : .srgb)])
-        let prepared = try prepared(plan.network(), instance, stage.name)
+        let prepared = try prepared(plan.network(), instance, stage, arguments)
+        options.adopt(prepared.range, output: prepared.outputRange, given: givenByHand(stage, arguments))
         let (image, report) = try NetworkStageImage(network: prepared, options: options, plan: plan, settings: settings, engine: engine, context: context,
                                                     stage: stage.name).make(input)
         return StageResult(image: image, network: report)
@@ -98,30 +99,39 @@ public final class StageSession: Sendable {
             guard let network = try? plan.network() else { continue }
             let prepared: PreparedNetwork
             do {
-                prepared = try self.prepared(network, instance, stage.name)
+                prepared = try self.prepared(network, instance, stage, arguments)
             } catch {
                 // A model with operators that nobody has mostly looks odd in other ways too; the operators are what its owner can do something about.
-                try checkOperators(network.withBytes { Array($0) }, stage.name)
+                try checkOperators(network.withBytes { Array($0) }, stage.name, modelFile(stage, arguments))
                 throw error
             }
             do {
                 _ = try engine.networks().engine.inspect(prepared.model.bytes)
             } catch {
-                throw .host(error.message, stage: stage.name, code: .unsupported)
+                // Where the graph does not fit together, its own reader names the node more clearly.
+                let own = prepared.analysis.decidingNodes.first { $0.hasPrefix("node ") }
+                let reason = if case .failed = error.kind, let own { "\(prepared.title): \(own)" } else { about(modelFile(stage, arguments), error) }
+                throw .host(reason, stage: stage.name, code: .unsupported)
             }
             return
         }
     }
 
     /// Throws where the engine says that it lacks operators of the model; its other objections are left to who knows the model better.
-    private func checkOperators(_ model: [UInt8], _ stage: String) throws(StageError) {
+    private func checkOperators(_ model: [UInt8], _ stage: String, _ file: String?) throws(StageError) {
         guard (try? Model(serialized: model)) != nil, let engine = try? engine.networks().engine else { return }
         do {
             _ = try engine.inspect(model)
         } catch {
             guard case .unsupported = error.kind else { return }
-            throw .host(error.message, stage: stage, code: .unsupported)
+            throw .host(about(file, error), stage: stage, code: .unsupported)
         }
+    }
+
+    /// What the engine says, with the model's file in front where the engine is there at all.
+    private func about(_ file: String?, _ error: EngineError) -> String {
+        guard let file, error.kind != .notFound, error.kind != .cannotLoad else { return error.message }
+        return "\(file): \(error.message)"
     }
 
     /// Whether the engine has the device and the arithmetic that were asked for, which is never silently replaced by another.
@@ -163,11 +173,12 @@ public final class StageSession: Sendable {
         }
     }
 
-    private func prepared(_ network: PluginNetwork, _ instance: StageInstance, _ stage: String) throws(StageError) -> PreparedNetwork {
+    private func prepared(_ network: PluginNetwork, _ instance: StageInstance, _ stage: StageDescription, _ arguments: [String: Value])
+        throws(StageError) -> PreparedNetwork {
         let key = network.key ?? network.withBytes { SHA256.hash($0).hex }
-        let full = "\(stage) \(ObjectIdentifier(instance).hashValue) \(key)"
+        let full = "\(stage.name) \(ObjectIdentifier(instance).hashValue) \(key)"
         if let known = networks.withLock({ $0[full] }) { return known.network }
-        let made = try PreparedNetwork(network, key: key, stage: stage)
+        let made = try PreparedNetwork(network, key: key, stage: stage.name, file: modelFile(stage, arguments))
         networks.withLock { networks in
             if networks.count > 64 { networks.removeAll() }
             networks[full] = (made, instance)
@@ -177,10 +188,27 @@ public final class StageSession: Sendable {
 
     // MARK: arguments
 
+    /// The first file that a stage is given, as the pipeline names it: for messages about what is in it.
+    private func modelFile(_ stage: StageDescription, _ arguments: [String: Value]) -> String? {
+        for parameter in stage.parameters where parameter.type == .file {
+            if case .string(let name)? = arguments[parameter.name] { return name }
+        }
+        return nil
+    }
+
     private func hostValues(_ stage: StageDescription, _ arguments: [String: Value]) -> [String: Value] {
         var values: [String: Value] = [:]
         for parameter in stage.parameters where parameter.host { values[parameter.name] = arguments[parameter.name] ?? parameter.fallback }
         return values
+    }
+
+    /// The host's parameters that somebody chose: the pipeline, or the stage with a default that is not the host's.
+    private func givenByHand(_ stage: StageDescription, _ arguments: [String: Value]) -> Set<String> {
+        let usual = NetworkOptions.parameters(declared: [])
+        let chosen = stage.parameters.filter { parameter in
+            parameter.host && (arguments[parameter.name] != nil || parameter.fallback != usual.first { $0.name == parameter.name }?.fallback)
+        }
+        return Set(chosen.map(\.name))
     }
 
     private func vipsArguments(_ stage: StageDescription, _ arguments: [String: Value]) throws(StageError) -> [String: Value] {

@@ -1,7 +1,6 @@
 import ArgumentParser
 import Foundation
 import Inference
-import ONNX
 import PipelineLanguage
 import Runner
 import StageHost
@@ -119,34 +118,6 @@ struct Plugins: ParsableCommand {
                 ("version", text(report.version)), ("abi", text(report.abi)), ("licence", text(report.licence)), ("sha256", text(report.sha256)),
                 ("stages", .array(report.stages.map { .string($0) })),
             ])
-        }
-    }
-}
-
-struct ModelCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "model", abstract: "Look into ONNX models.", subcommands: [Info.self])
-
-    struct Info: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Scale, stride, halo, class, memory and cost of a model.")
-
-        @Argument(help: "An ONNX file.")
-        var file: String
-
-        @Flag(help: "JSON on standard output.")
-        var json = false
-
-        @Flag(inversion: .prefixedNo, help: "Run the model on small images to see whether it does what is said of it; unless said otherwise, where that takes seconds.")
-        var probe: Bool?
-
-        func run() throws {
-            let report: ModelReport
-            do {
-                report = try ModelReport(try Model(contentsOf: file), probes: probe)
-            } catch {
-                let text = (error as? EngineError)?.message ?? "\(error)"
-                throw RunError(.unavailable, text.contains(file) ? text : "\(file): \(text)")
-            }
-            Terminal.standardOutput(json ? report.json.text(pretty: true) + "\n" : report.text(file))
         }
     }
 }

@@ -10,21 +10,26 @@ struct ModelProbe {
     /// Unless it was asked for, a probe may cost so many floating-point operations: some seconds.
     private static let affordable = 1e12
 
-    /// - Parameter wanted: `--probe` or `--no-probe`; with neither, what is cheap is done, and a missing engine is no error.
-    init(_ model: Model, _ analysis: SpatialAnalysis, wanted: Bool?) throws(EngineError) {
+    /// - Parameters:
+    ///   - engine: nil where there is none.
+    ///   - wanted: `--probe` or `--no-probe`; with neither, what is cheap is done, and an engine that cannot is no error.
+    /// - Throws: `EngineError` where the probe was asked for and the engine cannot run the model.
+    init(_ model: Model, _ analysis: SpatialAnalysis, engine: (any Engine)?, wanted: Bool?) throws {
         guard wanted ?? true else {
             verdict = .notTried("not asked for")
             return
         }
-        do throws(EngineError) {
-            let engine = try OpenVINO.load(EngineLocation.all())
-            guard let bytes = try? model.serialized() else { throw EngineError(.failed, "the model cannot be written for the engine") }
-            let probe = SpatialProbe(engine: engine, model: model, bytes: bytes, analysis: analysis)
-            if wanted == nil, let flops = probe.flops, flops > Self.affordable {
-                verdict = .notTried("it would take \(Int((flops / 1e9).rounded())) GFLOP; --probe does it all the same")
-            } else {
-                verdict = try probe.verdict(threads: ProcessInfo.processInfo.activeProcessorCount)
-            }
+        guard let engine else {
+            verdict = .notTried("there is no engine to ask")
+            return
+        }
+        let probe = SpatialProbe(engine: engine, model: model, bytes: try model.serialized(), analysis: analysis)
+        if wanted == nil, let flops = probe.flops, flops > Self.affordable {
+            verdict = .notTried("it would take \(Int((flops / 1e9).rounded())) GFLOP; --probe does it all the same")
+            return
+        }
+        do {
+            verdict = try probe.verdict(threads: ProcessInfo.processInfo.activeProcessorCount)
         } catch {
             if wanted == true { throw error }
             verdict = .notTried(error.message)

@@ -59,6 +59,15 @@ import Testing
             == [.init(name: "table", shape: [2, 1], values: [1.5, -2])])
     }
 
+    @Test func `an extra input may be true or false, or whole numbers in a NumPy file`() throws {
+        let header = "{'descr': '<i8', 'fortran_order': False, 'shape': (3,), }\n"
+        var file: [UInt8] = [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(header.utf8.count), 0] + Array(header.utf8)
+        for value: Int64 in [1, -7, 4_000_000] { withUnsafeBytes(of: value.littleEndian) { file.append(contentsOf: $0) } }
+        try Data(file).write(to: folder.appending(path: "sizes.npy"))
+        #expect(try network(["extra": .json(#"{"flip": true, "sizes": "sizes.npy"}"#)]).constants
+            == [.init(name: "flip", shape: [], values: [1]), .init(name: "sizes", shape: [3], values: [1, -7, 4_000_000])])
+    }
+
     @Test func `what cannot be used is said with the parameter and the file`() throws {
         #expect(try error(["model": .file("/nonexistent.onnx")]) == "onnx: model: /nonexistent.onnx: No such file or directory")
         #expect(try error(["model": .file("/tmp")]) == "onnx: model: /tmp is no regular file")
@@ -67,7 +76,7 @@ import Testing
     @Test func `a file with another hash is refused, and its hash is said`() throws {
         let wrong = String(repeating: "0", count: 64)
         #expect(try error(["sha256": .string(wrong)])
-            == "onnx: sha256: \(model) is another file: its SHA-256 is \(SHA256.hash(Self.bytes).hex)")
+            == "onnx: sha256: \(model) is another file: its SHA-256 is \(SHA256.hash(Self.bytes).hex), not \(wrong)")
     }
 
     @Test(arguments: [

@@ -114,7 +114,7 @@ final class PlanHolder {
         let arena = Arena()
         var network = aqt_network()
         network.flags = UInt32(graph.layout == .nhwc ? AQT_NET_NHWC : 0) | UInt32(graph.isBGR ? AQT_NET_BGR : 0)
-            | UInt32(graph.keepsSize ? AQT_NET_KEEP_SIZE : 0)
+            | UInt32(graph.keepsSize ? AQT_NET_KEEP_SIZE : 0) | UInt32(graph.isOpen ? AQT_NET_DERIVE : 0) | UInt32(graph.layout == .nchw ? AQT_NET_NCHW : 0)
         network.bytes = graph.onnx.buffer.baseAddress
         network.size = UInt64(graph.onnx.count)
         network.key = graph.key.map { arena.place(text: $0) }

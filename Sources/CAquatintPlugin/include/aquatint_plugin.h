@@ -141,9 +141,13 @@ typedef struct aqt_plan {
 /* ---- networks ---------------------------------------------------------------------------------------------- */
 enum { AQT_NET_NHWC = 1,            /* the graph's picture tensors are N x H x W x C; otherwise N x C x H x W   */
        AQT_NET_BGR = 2,             /* bands of the input, and of a three-band output, are in reverse order     */
-       AQT_NET_KEEP_SIZE = 4 };     /* the output has the size that the graph gives (PyTorch's). Unset: a graph of
+       AQT_NET_KEEP_SIZE = 4,       /* the output has the size that the graph gives (PyTorch's). Unset: a graph of
                                        valid convolutions gets a reflected border, so that the output is exactly
                                        scale x input                                                            */
+       AQT_NET_DERIVE = 8,          /* what is left open here the host takes from the graph, where that proves it:
+                                       the layout (neither NHWC nor NCHW set), the picture's range (in_scale and
+                                       in_bias NULL), the result's range. A parameter that the user gives wins  */
+       AQT_NET_NCHW = 16 };         /* with AQT_NET_DERIVE: N x C x H x W, whatever the extents look like        */
 
 /** One extra constant input of the graph (a noise level, a style vector). F32; the host converts to the graph's type. */
 typedef struct aqt_net_input { uint32_t struct_size; uint32_t rank; const char *name; const int64_t *dims;

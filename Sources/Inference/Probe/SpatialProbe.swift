@@ -24,16 +24,14 @@ public struct SpatialProbe: Sendable {
     private let bytes: [UInt8]
     private let model: Model
     private let analysis: SpatialAnalysis
-    private let constants: [String: TensorData]
     /// The claims.
     var x, y: SpatialAnalysis.Axis
 
     /// - Parameters:
     ///   - bytes: the ONNX file of `model`.
     ///   - analysis: what is claimed of it.
-    ///   - constants: values of the inputs that are no image.
-    public init(engine: any Engine, model: Model, bytes: [UInt8], analysis: SpatialAnalysis, constants: [String: TensorData] = [:]) {
-        (self.engine, self.model, self.bytes, self.analysis, self.constants) = (engine, model, bytes, analysis, constants)
+    public init(engine: any Engine, model: Model, bytes: [UInt8], analysis: SpatialAnalysis) {
+        (self.engine, self.model, self.bytes, self.analysis) = (engine, model, bytes, analysis)
         (x, y) = (analysis.x, analysis.y)
     }
 
@@ -64,9 +62,7 @@ public struct SpatialProbe: Sendable {
     }
 
     private func shapes(width: Int, height: Int) -> [String: [Int]] {
-        var shapes = constants.mapValues(\.shape)
-        shapes[analysis.input] = analysis.inputShape(width: width, height: height)
-        return shapes
+        [analysis.input: analysis.inputShape(width: width, height: height)]
     }
 
     /// Long enough that a changed pixel in the middle has cells on both sides that do not reach it.
@@ -170,7 +166,7 @@ extension SpatialProbe {
             (self.width, self.height, self.probe) = (width, height, probe)
             shape = probe.analysis.inputShape(width: width, height: height)
             planes = shape.reduce(1, *) / (width * height)
-            network = try probe.engine.compile(probe.bytes, request: CompileRequest(inputShapes: [probe.analysis.input: shape], constants: probe.constants, threads: threads))
+            network = try probe.engine.compile(probe.bytes, request: CompileRequest(inputShapes: [probe.analysis.input: shape], threads: threads))
         }
 
         func index(_ plane: Int, _ column: Int, _ row: Int) -> Int {

@@ -35,7 +35,34 @@ extension Model {
                 facts[name] = result
             }
         }
+        for output in outputs where facts[output.name]?.dims == nil {
+            if let dims = declaredExtents(of: output, inputShapes) { facts[output.name] = ValueFacts(type: output.elementType, dims: dims) }
+        }
         return facts
+    }
+
+    /// The extents that the file declares for an output, with the names that the inputs' extents give numbers to: what is left where a subgraph or
+    /// an unknown operator stands in the way. `nil` where a name has no number, or the inputs differ from what they declare.
+    private func declaredExtents(of output: TensorInfo, _ inputShapes: [String: [Int]]) -> [Int]? {
+        var numbers: [String: Int] = [:]
+        for input in inputs {
+            for (dim, extent) in zip(input.dims ?? [], inputShapes[input.name] ?? input.staticShape ?? []) {
+                switch dim {
+                case .symbolic(let name): if let known = numbers.updateValue(extent, forKey: name), known != extent { return nil }
+                case .fixed(let n): if n != extent { return nil }
+                case .unknown: continue
+                }
+            }
+        }
+        var dims: [Int] = []
+        for dim in output.dims ?? [] {
+            switch dim {
+            case .fixed(let n): dims.append(n)
+            case .symbolic(let name): if let n = numbers[name] { dims.append(n) } else { return nil }
+            case .unknown: return nil
+            }
+        }
+        return output.dims == nil ? nil : dims
     }
 
     private func check(_ shape: [Int], for input: TensorInfo) throws(ONNXError) {

@@ -4,6 +4,8 @@ struct SizeProbe {
         var klass: SpatialAnalysis.Class
         var reasons: [String]
         var axes: [ImageAxis: SpatialAnalysis.Axis]
+        /// ``SpatialAnalysis/outputPlaces``.
+        var outputPlaces: [ImageAxis?]?
     }
 
     struct Size: Hashable {
@@ -115,7 +117,10 @@ struct SizeProbe {
             guard let next = try? trace(size) else { break }
             base = next
         }
-        guard base.klass < .unknown else { return sizesOnly(base, reasons: base.reasons(.unknown) ?? []) }
+        guard base.klass < .unknown else {
+            // A size built into a `Reshape` beside a -1 is taken at its multiples too, as a batch of several pictures: the declared size is the one that is meant.
+            return isKnownAtDeclaredSize ? nil : sizesOnly(base, reasons: base.reasons(.unknown) ?? [])
+        }
         // The maps' own stride is not always all that sizes must obey: a graph may pad to a multiple, and cut again. Try coarser grids.
         // Where none agrees, the coarsest tells the reason best: on it nothing fails for a mere remainder.
         var last: Finding?
@@ -124,8 +129,10 @@ struct SizeProbe {
             if finding.klass < .unknown { return finding }
             last = finding
         }
-        return declared.count == 2 && fixedTrace().map({ $0.klass < .unknown }) == true ? nil : last
+        return isKnownAtDeclaredSize ? nil : last
     }
+
+    private var isKnownAtDeclaredSize: Bool { declared.count == 2 && fixedTrace().map { $0.klass < .unknown } == true }
 
     /// What holds at several sizes that are multiples of `grid` times S; of class `unknown`, with the reason, when they do not agree.
     private func compare(_ first: SizeTrace, grid: Int) -> Finding {
@@ -202,7 +209,7 @@ struct SizeProbe {
             result.needsMultiple = others.isEmpty ? 1 : multiple(base, axis, stride: result.stride, scale: scale, missing: missing)
             axes[axis] = result
         }
-        return Finding(klass: base.klass, reasons: base.klass == .local ? [] : base.reasons(base.klass) ?? [], axes: axes)
+        return Finding(klass: base.klass, reasons: base.klass == .local ? [] : base.reasons(base.klass) ?? [], axes: axes, outputPlaces: base.outputPlaces)
     }
 
     /// See ``SpatialAnalysis/Axis/haloBefore``.

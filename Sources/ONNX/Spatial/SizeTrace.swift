@@ -61,6 +61,12 @@ struct SizeTrace {
         return Set(found) == [.x, .y] ? tensor.maps : nil
     }
 
+    /// Which of the image's axes each axis of the output follows; `nil` unless it has both, each as an axis of its own.
+    var outputPlaces: [ImageAxis?]? {
+        guard outputMaps != nil else { return nil }
+        return outputTensor?.dims.map { ImageTensor.soleAxis($0) }
+    }
+
     func outputSize(_ axis: ImageAxis) -> Int? {
         outputTensor?.dims.first { ImageTensor.soleAxis($0) == axis }?.first?.size
     }

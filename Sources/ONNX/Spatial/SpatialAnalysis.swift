@@ -82,6 +82,9 @@ public struct SpatialAnalysis: Sendable {
     /// The extents of the image input with height and width as -1: what the analysis took for those that the model leaves open.
     public private(set) var inputTemplate: [Int]
 
+    /// Which of the image's axes each axis of the output follows; `nil` where that could not be followed.
+    private(set) var outputPlaces: [ImageAxis?]?
+
     /// Whether tiles can give what the whole image gives.
     public var isTileable: Bool { klass <= .block && x.scaleNumerator > 0 && y.scaleNumerator > 0 }
 
@@ -137,6 +140,7 @@ public struct SpatialAnalysis: Sendable {
         let finding = probe.find()
         klass = finding.klass
         decidingNodes = finding.reasons
+        outputPlaces = finding.outputPlaces
         x = finding.axes[.x] ?? Axis()
         y = finding.axes[.y] ?? Axis()
     }

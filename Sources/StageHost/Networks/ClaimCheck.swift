@@ -21,8 +21,7 @@ final class ClaimCheck: Sendable {
     }
 
     private static func probe(_ network: PreparedNetwork, engine: EngineProvider, threads: Int) throws(EngineError) -> SpatialProbe.Verdict {
-        let probe = SpatialProbe(engine: try engine.networks().engine, model: network.graph, bytes: network.model.bytes, analysis: network.analysis,
-                                 constants: network.constants)
+        let probe = SpatialProbe(engine: try engine.networks().engine, model: network.graph, bytes: network.model.bytes, analysis: network.analysis)
         if let flops = probe.flops, flops > affordable { return .notTried("it would take \(Int((flops / 1e9).rounded())) GFLOP") }
         return try probe.verdict(threads: threads)
     }

@@ -132,25 +132,24 @@ struct NetworkGeometry {
         do {
             shapes = try network.graph.shapes(with: network.inputShapes(width: width, height: height, channels: channels))
         } catch {
-            throw .host("the network does not take a picture of \(width) x \(height) with \(channels) channels: \(error)", stage: stage, code: .geometry)
+            throw .host("\(network.title) does not take a picture of \(width) x \(height) with \(channels) channels: \(error)", stage: stage, code: .geometry)
         }
         guard let shape = shapes[network.door.outputName] else {
-            throw .host("the size of the output '\(network.door.outputName)' cannot be derived from the graph", stage: stage, code: .unsupported)
+            let first = network.graph.nodes.first { node in node.outputs.contains { !$0.isEmpty && shapes[$0] == nil } }
+            throw .host("the size of the output '\(network.door.outputName)' of \(network.title) cannot be derived from the graph\(first.map { ": what \($0.label) makes is not known" } ?? "")",
+                        stage: stage, code: .unsupported)
         }
-        switch shape.count {
-        case 4 where shape[0] == 1: return network.door.isNHWC ? (shape[3], shape[1], shape[2]) : (shape[1], shape[2], shape[3])
-        case 3: return network.door.isNHWC ? (shape[2], shape[0], shape[1]) : (shape[0], shape[1], shape[2])
-        case 2: return (1, shape[0], shape[1])
-        default:
-            throw .host("the output '\(network.door.outputName)' has the shape \(shape), which is no picture: pick another with 'output'", stage: stage, code: .geometry)
+        guard let picture = network.door.output.picture(in: shape) else {
+            throw .host("the output '\(network.door.outputName)' of \(network.title) has the shape \(shape), which is no picture: pick another with 'output'", stage: stage, code: .geometry)
         }
+        return (picture.channels, picture.height, picture.width)
     }
 
     func outputChannels(channels: Int) throws(StageError) -> Int {
         let size = network.fixedTile ?? (width, height)
         let shape = try Self.outputShape(network, width: size.width, height: size.height, channels: channels, stage)
         guard shape.channels > 0, shape.width > 0, shape.height > 0 else {
-            throw .host("a picture of \(extensionX.size) x \(extensionY.size) is too small for the network: nothing is left of it", stage: stage, code: .geometry)
+            throw .host("a picture of \(extensionX.size) x \(extensionY.size) is too small for \(network.title): nothing is left of it", stage: stage, code: .geometry)
         }
         return shape.channels
     }

@@ -1,4 +1,5 @@
 public import Inference
+internal import ONNX
 internal import PipelineLanguage
 
 /// How the neural stages of a run are computed.
@@ -39,6 +40,10 @@ struct NetworkOptions {
     var tiling = Tiling.auto
     var precision: Precision?
     var strength: Float = 1
+    /// Whether the pipeline says how the network's output is to be read.
+    private(set) var isOutputRangeGiven = false
+    /// What ``adopt(_:output:given:)`` took, or could not tell, for people.
+    private(set) var findings: [String] = []
 
     static let names: Set<String> = ["range", "output_range", "tiling", "precision", "strength"]
 
@@ -51,18 +56,30 @@ struct NetworkOptions {
         }
     }
 
-    private static let standard: [ParameterDescription] = [
-        ParameterDescription("range", .doubles, fallback: .list([.double(0), .double(1)]),
-                             doc: "What black and white are for the network: [black, white].", counts: 2...2, host: true),
-        ParameterDescription("output_range", .doubles,
-                             doc: "What black and white are in the network's output; as range where not given.", counts: 2...2, host: true),
-        ParameterDescription("tiling", .json, fallback: .string("auto"),
-                             doc: "How a large image is cut up: auto, exact, whole, or {tile: pixels, halo: pixels}.", host: true),
-        ParameterDescription("precision", .choice, choices: Precision.allCases.map(\.rawValue),
-                             doc: "Arithmetic of this stage; the run's where not given.", host: true),
-        ParameterDescription("strength", .double, fallback: .double(1), minimum: 0, maximum: 1,
-                             doc: "How much of the result is mixed with the stage's input, where their sizes agree.", host: true),
-    ]
+    private static let standard: [ParameterDescription] = DeclaredParameter.hostHandled.map { declared in
+        var parameter = declared.description
+        parameter.host = true
+        return parameter
+    }
+
+    /// Takes the ranges that the network's graph proves, where nobody has said them.
+    ///
+    /// - Parameter given: the names of the parameters that the pipeline, or the stage's own declaration, sets.
+    mutating func adopt(_ range: PictureRange?, output: PictureRange?, given: Set<String>) {
+        isOutputRangeGiven = given.contains("output_range")
+        if let range, !given.contains("range"), (range.black, range.white) != (black, white) {
+            (black, white) = (range.black, range.white)
+            findings.append("range \(range), since \(range.reason)")
+            if !isOutputRangeGiven {
+                (outputBlack, outputWhite) = (range.black, range.white)
+                if output == nil { findings.append("output_range the same, which the graph neither proves nor denies: set it if the result is too dark or too bright") }
+            }
+        }
+        if let output, !isOutputRangeGiven, (output.black, output.white) != (outputBlack, outputWhite) {
+            (outputBlack, outputWhite) = (output.black, output.white)
+            findings.append("output_range \(output), since \(output.reason)")
+        }
+    }
 
     /// - Parameter values: of the parameters above, typed; those not given have the stage's defaults.
     init(_ values: [String: Value], stage: String) throws(StageError) {

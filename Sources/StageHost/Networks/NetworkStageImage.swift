@@ -45,6 +45,8 @@ struct NetworkStageImage {
 
     /// - Returns: the lazily computed result, alpha joined again, and what was decided.
     func make(_ input: Image) throws(StageError) -> (image: Image, report: NetworkReport) {
+        let findings = network.findings + options.findings + (options.isOutputRangeGiven ? [] : network.door.output.findings)
+        if !findings.isEmpty { context.note("'\(stage)' takes from the graph: \(findings.joined(separator: "; "))") }
         let input = try rereadable(input)
         var colours = input, alpha: Image?
         if input.hasAlpha, PictureScale(of: input) != .data || input.format.isInteger {
@@ -85,14 +87,15 @@ struct NetworkStageImage {
         let (small, report) = try runBands(try resized(image, width: fixed.width, height: fixed.height))
         let scaleX = Double(small.width) / Double(fixed.width), scaleY = Double(small.height) / Double(fixed.height)
         let width = max(1, Int((Double(image.width) * scaleX).rounded())), height = max(1, Int((Double(image.height) * scaleY).rounded()))
-        return (try resized(small, width: width, height: height), report)
+        // Between the classes 3 and 5 lies no 4.
+        return (try resized(small, width: width, height: height, kernel: network.door.output.content == .labels ? "nearest" : nil), report)
     }
 
-    private func resized(_ image: Image, width: Int, height: Int) throws(StageError) -> Image {
+    private func resized(_ image: Image, width: Int, height: Int, kernel: String? = nil) throws(StageError) -> Image {
         guard (image.width, image.height) != (width, height) else { return image }
         return try VipsStage.unary("resize", image, [
             "scale": .double(Double(width) / Double(image.width)), "vscale": .double(Double(height) / Double(image.height)),
-            "kernel": .string(width > image.width ? "linear" : "lanczos3"),
+            "kernel": .string(kernel ?? (width > image.width ? "linear" : "lanczos3")),
         ])
     }
 
@@ -110,7 +113,7 @@ struct NetworkStageImage {
     }
 
     private func mismatch(_ wanted: Int, _ image: Image) -> StageError {
-        .host("the network takes \(wanted) channel\(wanted == 1 ? "" : "s") and the image has \(image.bands) colour band\(image.bands == 1 ? "" : "s")",
+        .host("\(network.title) takes \(wanted) channel\(wanted == 1 ? "" : "s") and the image has \(image.bands) colour band\(image.bands == 1 ? "" : "s")",
               stage: stage, code: .geometry)
     }
 
@@ -168,6 +171,9 @@ struct NetworkStageImage {
         if geometry.isApproximate {
             context.note("'\(stage)' uses the halo given by 'tiling', smaller than the derived one: the result is approximate")
         }
+        if let tile = network.fixedTile, image.width < tile.width || image.height < tile.height {
+            context.note("'\(stage)' takes \(tile.width) x \(tile.height) and no less: a picture of \(image.width) x \(image.height) is extended by its reflection, and its right and bottom edges are approximate")
+        }
         let precision = options.precision ?? settings.precision
         let source = SampleSource(input: tileInput(image, tiles.plan.grid), bands: bands(sources, scale))
         let runner = TileRunner(
@@ -220,7 +226,8 @@ struct NetworkStageImage {
 
     /// `value = scale * y + bias` for what the network gives.
     private func resultScale(_ scale: PictureScale, _ channels: Int, _ image: Image) -> (scale: Float, bias: Float) {
-        guard PictureScale.isPictureBands(channels), case .picture(let white) = pictureScale(scale, image) else { return (1, 0) }
+        guard PictureScale.isPictureBands(channels), case .picture(let white) = pictureScale(scale, image),
+              network.door.output.content == .samples || options.isOutputRangeGiven else { return (1, 0) }
         let factor = Float(white) / (options.outputWhite - options.outputBlack)
         return (factor, -options.outputBlack * factor)
     }

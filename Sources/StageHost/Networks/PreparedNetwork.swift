@@ -1,3 +1,4 @@
+internal import ContentHash
 internal import Inference
 internal import ONNX
 internal import Synchronization
@@ -8,12 +9,15 @@ internal import Synchronization
 final class PreparedNetwork: Sendable {
     /// How the picture enters and leaves the graph.
     struct Door: Sendable {
-        let inputName: String
-        let outputName: String
-        let isNHWC: Bool
+        let input: PictureInput
+        let output: PictureOutput
         let isBGR: Bool
+
+        var inputName: String { input.name }
+        var outputName: String { output.name }
+        var isNHWC: Bool { input.layout == .nhwc }
         /// Channels that the graph's input wants; nil where the graph leaves it open.
-        let channels: Int?
+        var channels: Int? { input.channels }
     }
 
     let model: NetworkModel
@@ -21,11 +25,19 @@ final class PreparedNetwork: Sendable {
     let door: Door
     let analysis: SpatialAnalysis
     let claims = ClaimCheck()
-    let constants: [String: TensorData]
     /// `scale * v + bias`, one per band, or one for all; empty: 1 and 0.
     let scale: [Float]
     let bias: [Float]
     let keepsSize: Bool
+    /// What the picture's black and white are for the network, and the result's, where the graph proves it and the stage leaves it to the graph.
+    let range: PictureRange?
+    let outputRange: PictureRange?
+    /// What was taken from the graph because nobody said it, for people.
+    let findings: [String]
+    /// The model's file as the pipeline names it, for messages; nil where a stage made the model itself.
+    let file: String?
+    /// The network as messages call it.
+    var title: String { file ?? "the network" }
     /// The picture is scaled to this size for the graph, and the result scaled back.
     let fixedSize: (width: Int, height: Int)?
     /// Whether `fixedSize` was taken from the graph because nobody said anything.
@@ -33,28 +45,34 @@ final class PreparedNetwork: Sendable {
     /// The only size that the graph takes, where it is local all the same: pictures are run in tiles of exactly that, instead of being scaled to it.
     let fixedTile: (width: Int, height: Int)?
 
-    /// - Throws: `StageError` that names the stage: not an ONNX model, ambiguous inputs or outputs, constants that do not fit.
-    init(_ network: PluginNetwork, key: String, stage: String) throws(StageError) {
+    /// - Parameters:
+    ///   - key: equal keys mean equal bytes.
+    ///   - file: the model's file as the pipeline names it.
+    /// - Throws: `StageError` that names the stage and the file: not an ONNX model, ambiguous inputs or outputs, constants that do not fit.
+    init(_ network: PluginNetwork, key: String, stage: String, file: String? = nil) throws(StageError) {
         let bytes = network.withBytes { Array($0) }
-        do {
-            graph = try Model(serialized: bytes)
+        let picture: PictureModel
+        do throws(ONNXError) {
+            picture = try PictureModel(try Model(serialized: bytes), Self.request(network))
+            model = try Self.model(picture, key: key, bytes: bytes)
         } catch {
-            throw StageError.host("the model cannot be read: \(error)", stage: stage, code: .parameter)
+            throw StageError.host("\(file ?? "the model"): \(error)", stage: stage, code: .parameter)
         }
-        model = NetworkModel(key: key, bytes: bytes)
-        var constants: [String: TensorData] = [:]
-        for constant in network.constants {
-            guard let input = graph.inputs.first(where: { $0.name == constant.name }) else {
-                throw StageError.host("the model has no input '\(constant.name)'; its inputs are \(Self.names(graph.inputs))", stage: stage, code: .parameter)
-            }
-            constants[constant.name] = try Self.tensor(constant, for: input, stage: stage)
+        if let given = network.fixedSize, !picture.analysis.isTileable, let only = Self.builtInSize(picture.input, picture.analysis),
+           picture.analysis.x.fixedSize != nil, given != only {
+            throw StageError.host("\(file ?? "the model") takes \(only.width) x \(only.height) pixels and no other size: leave 'input_size' out", stage: stage,
+                                  code: .parameter, parameter: "input_size")
         }
-        self.constants = constants
-        door = try Self.door(of: network, graph: graph, constants: constants, stage: stage)
-        analysis = SpatialAnalysis.analyse(graph, input: door.inputName, output: door.outputName, layout: door.isNHWC ? .nhwc : .nchw)
+        graph = picture.model
+        door = Door(input: picture.input, output: picture.output, isBGR: network.isBGR)
+        analysis = picture.analysis
         scale = network.scale
         bias = network.bias
         keepsSize = network.keepsSize
+        self.file = file
+        range = network.isOpen && scale.isEmpty && bias.isEmpty ? picture.input.range : nil
+        outputRange = network.isOpen ? picture.output.range : nil
+        findings = picture.findings
         fixedTile = network.fixedSize == nil ? Self.builtInTile(analysis) : nil
         if let fixed = network.fixedSize {
             fixedSize = fixed
@@ -63,67 +81,29 @@ final class PreparedNetwork: Sendable {
             fixedSize = nil
             isFixedByGraph = false
         } else {
-            fixedSize = Self.builtInSize(graph, door, analysis)
+            fixedSize = Self.builtInSize(picture.input, analysis)
             isFixedByGraph = fixedSize != nil
         }
     }
 
-    /// A constant in the shape that the graph wants: a lone number fills a scalar or any shape of ones.
-    private static func tensor(_ constant: PluginNetwork.Constant, for input: TensorInfo, stage: String) throws(StageError) -> TensorData {
-        var shape = constant.shape
-        if let wanted = input.staticShape, wanted != shape, wanted.reduce(1, { $0 &* $1 }) == constant.values.count { shape = wanted }
-        do {
-            return try TensorData(shape: shape, values: constant.values)
-        } catch {
-            throw StageError.host("the constant '\(constant.name)' does not fit: \(error)", stage: stage, code: .parameter)
-        }
+    private static func request(_ network: PluginNetwork) -> PictureModel.Request {
+        let constants = network.constants.map { ($0.name, PictureModel.Request.Values(shape: $0.shape, values: $0.values)) }
+        return PictureModel.Request(input: network.inputNames?.first, output: network.outputName, layout: network.layout,
+                                    constants: Dictionary(constants, uniquingKeysWith: { _, last in last }))
     }
 
-    private static func door(of network: PluginNetwork, graph: Model, constants: [String: TensorData], stage: String) throws(StageError) -> Door {
-        func fail(_ message: String) -> StageError { .host(message, stage: stage, code: .parameter) }
-        let open = graph.inputs.filter { constants[$0.name] == nil && graph.initializers[$0.name] == nil }
-        let input: TensorInfo
-        if let name = network.inputNames?.first {
-            guard let found = graph.inputs.first(where: { $0.name == name }) else {
-                throw fail("the model has no input '\(name)'; its inputs are \(names(graph.inputs))")
-            }
-            input = found
-        } else {
-            guard open.count == 1 else {
-                throw fail("the model has \(open.count) inputs (\(names(open))): name the picture's with 'input' and give the others with 'extra'")
-            }
-            input = open[0]
-        }
-        if let other = open.first(where: { $0.name != input.name }) {
-            throw fail("the model's input '\(other.name)' has no value: give it with 'extra'")
-        }
-        let output: TensorInfo
-        if let name = network.outputName {
-            guard let found = graph.outputs.first(where: { $0.name == name }) else {
-                throw fail("the model has no output '\(name)'; its outputs are \(names(graph.outputs))")
-            }
-            output = found
-        } else {
-            guard graph.outputs.count == 1 else {
-                throw fail("the model has \(graph.outputs.count) outputs (\(names(graph.outputs))): pick one with 'output'")
-            }
-            output = graph.outputs[0]
-        }
-        if let dims = input.dims, dims.count != 4 {
-            throw fail("the model's input '\(input.name)' has \(dims.count) dimensions; a picture has four (batch, and channels, height and width)")
-        }
-        var channels: Int?
-        if let dims = input.dims, case .fixed(let count) = dims[network.isNHWC ? 3 : 1] { channels = count }
-        return Door(inputName: input.name, outputName: output.name, isNHWC: network.isNHWC, isBGR: network.isBGR, channels: channels)
+    /// The bytes for the engine: the file's own where nothing had to be changed.
+    private static func model(_ picture: PictureModel, key: String, bytes: [UInt8]) throws(ONNXError) -> NetworkModel {
+        guard picture.isChanged else { return NetworkModel(key: key, bytes: bytes) }
+        let changed = try picture.model.serialized()
+        return NetworkModel(key: changed.withUnsafeBytes { SHA256.hash($0).hex }, bytes: changed)
     }
 
     /// The size that is built into the graph, or that a network which looks at the whole image was exported with: it was made for that.
     /// A fixed size of a network of local operators is only how it was exported, and is changed.
-    private static func builtInSize(_ graph: Model, _ door: Door, _ analysis: SpatialAnalysis) -> (width: Int, height: Int)? {
+    private static func builtInSize(_ input: PictureInput, _ analysis: SpatialAnalysis) -> (width: Int, height: Int)? {
         if let width = analysis.x.fixedSize, let height = analysis.y.fixedSize { return (width, height) }
-        guard !analysis.isTileable, let dims = graph.inputs.first(where: { $0.name == door.inputName })?.dims, dims.count == 4,
-              case .fixed(let height) = dims[door.isNHWC ? 1 : 2], case .fixed(let width) = dims[door.isNHWC ? 2 : 3] else { return nil }
-        return (width, height)
+        return analysis.isTileable ? nil : input.declaredSize
     }
 
     /// A size that a reshape inside a local network (the sub-pixel shuffle of old exports) allows alone.
@@ -139,13 +119,11 @@ final class PreparedNetwork: Sendable {
 
     /// The static shape of the picture's input.
     func inputShape(width: Int, height: Int, channels: Int) -> [Int] {
-        door.isNHWC ? [1, height, width, channels] : [1, channels, height, width]
+        door.input.shape(width: width, height: height, channels: channels)
     }
 
     func inputShapes(width: Int, height: Int, channels: Int) -> [String: [Int]] {
-        var shapes = constants.mapValues(\.shape)
-        shapes[door.inputName] = inputShape(width: width, height: height, channels: channels)
-        return shapes
+        [door.inputName: inputShape(width: width, height: height, channels: channels)]
     }
 
     /// Bytes of the largest set of tensors alive at once for a picture of this size; a generous guess where a shape cannot be followed.
@@ -197,9 +175,5 @@ final class PreparedNetwork: Sendable {
             guard step > 1, result % step != 0 else { return result }
             return min(1024, result * step)
         }
-    }
-
-    private static func names(_ infos: [TensorInfo]) -> String {
-        infos.isEmpty ? "none" : infos.map { "'\($0.name)'" }.joined(separator: ", ")
     }
 }

@@ -178,5 +178,5 @@ struct TileChooser {
         return row / 4 * 5 + 2 * Int(min(tile, 1e15))
     }
 
-    private func lack(_ message: String) -> StageError { .host(message, stage: stage, code: .memory) }
+    private func lack(_ message: String) -> StageError { .host(network.file.map { "\($0): \(message)" } ?? message, stage: stage, code: .memory) }
 }

@@ -1,4 +1,5 @@
 internal import Inference
+internal import ONNX
 internal import Synchronization
 internal import Vips
 
@@ -153,7 +154,9 @@ final class TileRunner: Sendable {
 
     /// Copies the part of the tile's output that is kept to the cell. Checks every sample of it for NaN and infinity.
     private func write(_ values: UnsafeBufferPointer<Float>, _ shape: [Int], _ tile: TileGrid.Tile, _ cell: CellPixels) throws {
-        let size = try outputSize(shape, values.count)
+        guard let size = network.door.output.picture(in: shape) else {
+            throw StageError.host("the network's output has the shape \(shape), which is no picture", stage: stage)
+        }
         let area = cell.area
         let left = max(area.left, tile.x.keep.lowerBound), right = min(area.left + area.width, tile.x.keep.upperBound)
         let top = max(area.top, tile.y.keep.lowerBound), bottom = min(area.top + area.height, tile.y.keep.upperBound)
@@ -164,9 +167,7 @@ final class TileRunner: Sendable {
             throw StageError.host("the network gave \(size.width) x \(size.height) with \(size.channels) channels for a tile whose part up to \(right + offsetX) x \(bottom + offsetY) is needed",
                                   stage: stage, code: .internal)
         }
-        let isNHWC = network.door.isNHWC
-        let step = isNHWC ? size.channels : 1, rowStep = isNHWC ? size.width * size.channels : size.width
-        let plane = isNHWC ? 1 : size.width * size.height
+        let step = size.columnStride, rowStep = size.rowStride, plane = size.channelStride
         let isReversed = network.door.isBGR && size.channels == 3
         var sum: Float = 0
         for y in top..<bottom {
@@ -185,23 +186,13 @@ final class TileRunner: Sendable {
             }
         }
         guard sum == 0 else {
-            throw StageError(code: .notFinite, stage: stage, plugin: "", message: "the network's output holds NaN or infinity in the part from (\(left), \(top)) to (\(right), \(bottom))")
-        }
-    }
-
-    private func outputSize(_ shape: [Int], _ count: Int) throws -> (channels: Int, height: Int, width: Int) {
-        let isNHWC = network.door.isNHWC
-        switch shape.count {
-        case 4 where shape[0] == 1: return isNHWC ? (shape[3], shape[1], shape[2]) : (shape[1], shape[2], shape[3])
-        case 3: return isNHWC ? (shape[2], shape[0], shape[1]) : (shape[0], shape[1], shape[2])
-        case 2: return (1, shape[0], shape[1])
-        default: throw StageError.host("the network's output has the shape \(shape), which is no picture", stage: stage)
+            throw StageError(code: .notFinite, stage: stage, plugin: "", message: "the output '\(network.door.outputName)' of \(network.title) holds NaN or infinity in the part from (\(left), \(top)) to (\(right), \(bottom))")
         }
     }
 
     private func compiled(width: Int, height: Int, _ precision: Precision) throws(StageError) -> any CompiledNetwork {
         let request = CompileRequest(
-            inputShapes: [network.door.inputName: network.inputShape(width: width, height: height, channels: channels)], constants: network.constants,
+            inputShapes: [network.door.inputName: network.inputShape(width: width, height: height, channels: channels)],
             precision: precision, device: settings.device, streams: tiles.streams, threads: settings.threads)
         do {
             return try engine.networks().network(network.model, request: request,

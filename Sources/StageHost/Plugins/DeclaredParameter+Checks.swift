@@ -1,26 +1,26 @@
+internal import Inference
+
 extension DeclaredParameter {
     /// The parameters that the host gives to every network stage, and handles itself. A stage may declare one of them with another
     /// default; it never acts on it.
+    ///
+    /// The one declaration of them: the catalogue, the schema and the check of what a plug-in declares are made from it.
     public static let hostHandled: [DeclaredParameter] = [
         DeclaredParameter(
-            name: "range", kind: .doubles,
-            doc: "The numbers that the network takes for black and full scale; what it gives back is mapped the same way.",
+            name: "range", kind: .doubles, doc: "What black and white are for the network: [black, white].",
             unit: nil, isRequired: false, isDeprecated: false, range: nil, choices: [], fallback: .doubles([0, 1]), counts: 2...2),
         DeclaredParameter(
-            name: "output_range", kind: .doubles,
-            doc: "The numbers that the network gives for black and full scale, where they differ from those of range.",
+            name: "output_range", kind: .doubles, doc: "What black and white are in the network's output; as range where not given.",
             unit: nil, isRequired: false, isDeprecated: false, range: nil, choices: [], fallback: nil, counts: 2...2),
         DeclaredParameter(
-            name: "tiling", kind: .json,
-            doc: "How the picture is cut: auto, exact, whole, sync, or {tile: 512, halo: 34} in input pixels.",
-            unit: nil, isRequired: false, isDeprecated: false, range: nil, choices: [], fallback: .json("\"auto\""),
+            name: "tiling", kind: .json, doc: "How a large image is cut up: auto, exact, whole, or {tile: pixels, halo: pixels}.",
+            unit: nil, isRequired: false, isDeprecated: false, range: nil, choices: [], fallback: .json("\"auto\""), counts: 0...Int.max),
+        DeclaredParameter(
+            name: "precision", kind: .choice, doc: "Arithmetic of this stage; the run's where not given.",
+            unit: nil, isRequired: false, isDeprecated: false, range: nil, choices: Precision.allCases.map(\.rawValue), fallback: nil,
             counts: 0...Int.max),
         DeclaredParameter(
-            name: "precision", kind: .choice, doc: "The arithmetic, in place of the run's own choice.",
-            unit: nil, isRequired: false, isDeprecated: false, range: nil, choices: ["auto", "f32", "f16", "bf16"], fallback: nil,
-            counts: 0...Int.max),
-        DeclaredParameter(
-            name: "strength", kind: .double, doc: "How much of the result is blended with the input: 0 is the input, 1 the result.",
+            name: "strength", kind: .double, doc: "How much of the result is mixed with the stage's input, where their sizes agree.",
             unit: nil, isRequired: false, isDeprecated: false, range: 0...1, choices: [], fallback: .double(1), counts: 0...Int.max),
     ]
 

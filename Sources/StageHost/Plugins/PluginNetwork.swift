@@ -1,4 +1,5 @@
 internal import CAquatintPlugin
+internal import ONNX
 
 /// The ONNX model that a network stage handed over, checked in size and form; the model itself is the host's to analyse.
 public final class PluginNetwork: Sendable {
@@ -19,8 +20,12 @@ public final class PluginNetwork: Sendable {
     public let plan: PluginPlan
     /// Equal keys mean equal bytes; `nil`: hash them.
     public let key: String?
-    /// Whether the picture tensors are N x H x W x C; otherwise N x C x H x W.
+    /// Whether the picture tensors are N x H x W x C.
     public let isNHWC: Bool
+    /// Whether what the stage leaves open, axes and ranges, is to be taken from the graph where that proves it.
+    public let isOpen: Bool
+    /// Whether the stage says itself how the picture tensors' axes lie.
+    let hasLayout: Bool
     /// Whether the bands of the input, and of an output of three bands, are in reverse order.
     public let isBGR: Bool
     /// Whether the output keeps the size that the graph gives.
@@ -59,6 +64,8 @@ public final class PluginNetwork: Sendable {
         key = try name(network.key, "key")
         outputName = try name(network.output_name, "output_name")
         isNHWC = network.flags & UInt32(AQT_NET_NHWC) != 0
+        isOpen = network.flags & UInt32(AQT_NET_DERIVE) != 0
+        hasLayout = !isOpen || isNHWC || network.flags & UInt32(AQT_NET_NCHW) != 0
         isBGR = network.flags & UInt32(AQT_NET_BGR) != 0
         keepsSize = network.flags & UInt32(AQT_NET_KEEP_SIZE) != 0
 
@@ -100,6 +107,9 @@ public final class PluginNetwork: Sendable {
         default: throw refuse("the fixed size is \(network.fixed_width) x \(network.fixed_height)")
         }
     }
+
+    /// How the picture tensors' axes lie; nil: as the graph declares.
+    var layout: ImageLayout? { hasLayout ? (isNHWC ? .nhwc : .nchw) : nil }
 
     /// The serialized `ModelProto`.
     public func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
