@@ -20,9 +20,22 @@ struct GraphSurgery {
         return candidate
     }
 
-    /// Declares an input of fixed extents.
-    mutating func addInput(_ name: String, shape: [Int], elementType: ElementType) {
-        proto.graph.input.append(TensorInfo(name: name, elementType: elementType, dims: shape.map { .fixed($0) }).proto)
+    /// Declares an input that gives the value `name`, of fixed extents.
+    ///
+    /// - Returns: what the input is called, and its extents: engines do not take scalars, which become arrays of one number.
+    mutating func addInput(_ name: String, shape: [Int], elementType: ElementType) throws(ONNXError) -> (name: String, shape: [Int]) {
+        guard shape.isEmpty else {
+            proto.graph.input.append(TensorInfo(name: name, elementType: elementType, dims: shape.map { .fixed($0) }).proto)
+            return (name, shape)
+        }
+        let array = unique("\(name)/array"), extents = unique("\(name)/extents")
+        proto.graph.input.append(TensorInfo(name: array, elementType: elementType, dims: [.fixed(1)]).proto)
+        // In front of its readers, for programs that need the nodes in order.
+        proto.graph.node.insert(contentsOf: [
+            try node("Constant", [], output: extents, ["value": .tensor(try Tensor(int64: [], dims: [0]))]),
+            try node("Reshape", [array, extents], output: name),
+        ], at: 0)
+        return (array, [1])
     }
 
     /// Puts `nodes` in the place of the node that makes the value `output`.

@@ -22,6 +22,12 @@ public struct StatisticSums: Sendable {
     /// Whether all numbers are finite: a NaN or infinity among the elements shows here.
     public var isFinite: Bool { first.allSatisfy(\.isFinite) && second.allSatisfy(\.isFinite) }
 
+    /// Whether every place of the tensor was counted, as far as numbers tell.
+    public func isComplete(for statistic: Statistic, over shape: TapShape) -> Bool {
+        let expected = product(of: shape.parts(of: statistic).filter { $0.role != .group }.map(\.size))
+        return expected == count
+    }
+
     /// Adds a tile's part of the tensor.
     ///
     /// - Parameters:

@@ -86,6 +86,9 @@ extension SynchronisedModel {
         guard let info = model.outputs.first(where: { $0.name == output }) else { throw ONNXError("the model has no output \"\(output)\"") }
         var current = try GraphSurgery(model).part(making: [info], keepingInput: input)
         original = current
+        current = try ReductionPatterns.joined(current, input: input) { (model) throws(ONNXError) in
+            try SizeProbe(model: model, input: input, output: output, layout: layout).workingTrace().tracer.facts
+        }
         (current, sizeValues) = try Self.withoutSizeValues(current, input: input, output: output, layout: layout)
         var passes: [Pass] = []
         var known: Set<String> = []
@@ -112,17 +115,18 @@ extension SynchronisedModel {
         for axis in ImageAxis.allCases { size[axis] += 2 * base.stride(axis) * (axis == .x ? 1 : 2) }
         guard let other = try? probe.trace(size) else { return (model, []) }
         var surgery = GraphSurgery(model)
-        var values: [String: SizeValue] = [:]
+        var values: [String: SizeValue] = [:], replaced: [String: String] = [:]
         for node in base.chain where !SizeTrace.arranging.contains(node.op) {
             guard let result = node.outputs.first else { continue }
             for name in node.inputs where !name.isEmpty {
                 guard case .constant(let a)? = base.tracer.values[name], case .constant(let b)? = other.tracer.values[name], a.folded != b.folded,
                       let folded = a.folded, folded.dims == b.folded?.dims, let facts = base.tracer.facts[name] else { continue }
-                let value = values[name] ?? SizeValue(name: surgery.unique("\(name)/whole"), shape: folded.dims, source: name)
-                if values.updateValue(value, forKey: name) == nil {
-                    surgery.addInput(value.name, shape: value.shape, elementType: facts.type ?? .float)
+                let whole = replaced[name] ?? surgery.unique("\(name)/whole")
+                if replaced.updateValue(whole, forKey: name) == nil {
+                    let input = try surgery.addInput(whole, shape: folded.dims, elementType: facts.type ?? .float)
+                    values[name] = SizeValue(name: input.name, shape: input.shape, source: name)
                 }
-                surgery.redirect(nodeMaking: result, from: name, to: value.name)
+                surgery.redirect(nodeMaking: result, from: name, to: whole)
             }
         }
         guard !values.isEmpty, let info = model.outputs.first else { return (model, []) }
@@ -142,6 +146,7 @@ extension SynchronisedModel {
         let rules = StatisticRules(model: model, facts: base.tracer.facts) { name in
             base.tracer.facts[name]?.dims == other?.tracer.facts[name]?.dims
         }
+        let patterns = ReductionPatterns(model: model, facts: base.tracer.facts)
         var surgery = GraphSurgery(model)
         var statistics: [Statistic] = []
         var taps: [TensorInfo] = []
@@ -150,16 +155,25 @@ extension SynchronisedModel {
             guard let result = node.outputs.first, let name = node.input(0), case .image(let raw)? = base.tracer.values[name], let tensor = try? raw.normalised() else {
                 throw ONNXError("how its input lies in the image is not known", node: node.label)
             }
-            let cut = try rules.cut(node, tensor, &surgery)
+            var cut = try rules.cut(node, tensor, &surgery)
+            if let deviations = patterns.deviations(from: node), let name = deviations.outputs.first, let shape = base.tracer.facts[name]?.dims, rules.isFixed(name) {
+                cut.reduction = .moments
+                cut.fills.append(.init(name: name, shape: shape, formula: deviations.op == "ReduceMean" ? .variance : .squaredDeviations))
+                try surgery.remove(nodeMaking: name)
+            }
             let type = base.tracer.facts[cut.tapped]?.type ?? .float
             if !taps.contains(where: { $0.name == cut.tapped }) { taps.append(TensorInfo(name: cut.tapped, elementType: type, dims: nil)) }
-            statistics.append(Statistic(node: node.label, tap: cut.tapped, reduction: cut.reduction, axes: cut.axes, groups: cut.groups, fills: cut.fills))
             if cut.replacement.isEmpty {
                 try surgery.remove(nodeMaking: result)
             } else {
                 try surgery.replace(nodeMaking: result, with: cut.replacement)
             }
-            for fill in cut.fills { surgery.addInput(fill.name, shape: fill.shape, elementType: type) }
+            var fills: [Statistic.Fill] = []
+            for fill in cut.fills {
+                let input = try surgery.addInput(fill.name, shape: fill.shape, elementType: type)
+                fills.append(.init(name: input.name, shape: input.shape, formula: fill.formula))
+            }
+            statistics.append(Statistic(node: node.label, tap: cut.tapped, reduction: cut.reduction, axes: cut.axes, groups: cut.groups, fills: fills))
         }
         let pass = try tapping.pass(statistics, taps, input: input, layout: layout, known: known)
         return (pass, try surgery.part(making: [info], keepingInput: input))

@@ -114,7 +114,7 @@ struct ImageBuilder {
         do throws(StageError) {
             return try stages.apply(
                 description, arguments: arguments, primary: primary, outputs: Set(use.set.map { ImageScope.canonical($0.output.text) }),
-                alpha: use.alpha ?? pipeline.alpha, context: context
+                alpha: use.alpha ?? pipeline.alpha, context: context, isComputed: primary !== scope.input.image
             ) { (reference) throws(StageError) in
                 try image(reference, like: primary, isExpensive: &isExpensive)
             }
@@ -182,19 +182,10 @@ struct ImageBuilder {
     /// The entry with its pixels computed once and kept: in memory, or in a temporary file where they would take too much of the budget.
     func materialised(_ entry: ImageScope.Entry, _ label: String) throws(ImageFailure) -> ImageScope.Entry {
         let image = entry.image
-        let bytes = image.width.multipliedReportingOverflow(by: image.height)
-        let size = bytes.overflow ? Int.max : bytes.partialValue.multipliedReportingOverflow(by: image.bytesPerPixel).partialValue
         do {
-            if size >= 0, size <= context.memoryBudget / 4 {
-                let kept = try image.materialised()
-                if let first = context.firstFailure { throw first }
-                return ImageScope.Entry(image: kept)
-            }
-            let path = OutputTransaction.temporaryPixels()
-            defer { unlink(path) }                       // the open mapping keeps the pixels
-            try image.save(path, saver: "vipssave")
+            let kept = try image.kept(memoryBudget: context.memoryBudget)
             if let first = context.firstFailure { throw first }
-            return ImageScope.Entry(image: try Image.load(path))
+            return ImageScope.Entry(image: kept)
         } catch {
             if let first = context.firstFailure { throw ImageFailure(first, stage: label) }
             if context.isCancelled { throw ImageFailure("cancelled", "given up") }

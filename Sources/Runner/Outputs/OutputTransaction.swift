@@ -86,12 +86,6 @@ struct OutputTransaction: ~Copyable {
     /// Removes what killed runs left in the temporary directory: pixels of large images between two stages.
     static func clearTemporaryPixels(in folder: String = FileManager.default.temporaryDirectory.path) { clear("aquatint-", suffix: ".v", in: folder) }
 
-    /// The name for such pixels.
-    static func temporaryPixels() -> String {
-        let process = ProcessInfo.processInfo.processIdentifier
-        return Path.join(FileManager.default.temporaryDirectory.path, "aquatint-\(process)-\(counter.wrappingAdd(1, ordering: .relaxed).newValue).v")
-    }
-
     /// Removes the files named `PREFIXprocess-numberSUFFIX` whose process is gone.
     private static func clear(_ prefix: String, suffix: String = "", in folder: String) {
         for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] where name.hasPrefix(prefix) && name.hasSuffix(suffix) {

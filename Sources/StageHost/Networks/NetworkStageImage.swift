@@ -26,8 +26,12 @@ public struct NetworkReport: Sendable {
     public var device: String
     /// Bytes that one run needs, roughly.
     public var memory: Int
-    /// The nodes that keep the network from being tiled, with reasons.
+    /// The nodes that keep the network from being tiled, with reasons; those that are synchronised, where there are passes.
     public var deciding: [String]
+    /// How often the picture is read for the network's statistics over the whole of it, before the tiles.
+    public var passes = 0
+    /// The operations of all passes and tiles over those of one run on the whole picture; nil where they cannot be counted, or there are no passes.
+    public var work: Double?
 }
 
 /// Runs a network on a picture as a demand-driven libvips image.
@@ -42,6 +46,8 @@ struct NetworkStageImage {
     let engine: EngineProvider
     let context: ImageContext
     let stage: String
+    /// Whether reading the input twice would compute it twice.
+    var inputIsComputed = false
 
     /// - Returns: the lazily computed result, alpha joined again, and what was decided.
     func make(_ input: Image) throws(StageError) -> (image: Image, report: NetworkReport) {
@@ -150,6 +156,9 @@ struct NetworkStageImage {
         let geometry = try NetworkGeometry(network, plan: plan, options: options, width: image.width, height: image.height, stage: stage)
         let channels = sources.count
         let outputChannels = try geometry.outputChannels(channels: channels)
+        if let cut = try synchronisation(geometry, channels: channels, outputChannels: outputChannels) {
+            return try runSynchronised(cut, image, sources: sources, scale, geometry, outputChannels: outputChannels)
+        }
         let tiles = try tilePlan(geometry, channels: channels, outputChannels: outputChannels)
         if geometry.isApproximate {
             context.note("'\(stage)' uses the halo given by 'tiling', smaller than the derived one: the result is approximate")
@@ -159,6 +168,12 @@ struct NetworkStageImage {
             network: network, geometry: geometry, grid: tiles.grid, engine: engine, settings: settings, precision: precision, channels: channels,
             outputChannels: outputChannels, input: SampleSource(image: image, bands: bands(sources, scale)), result: resultScale(scale, outputChannels, image),
             context: context, stage: stage)
+        return (try rendered(runner, outputChannels: outputChannels, scale, image), report(geometry, tiles, precision))
+    }
+
+    /// The lazily computed image of what a runner renders.
+    func rendered(_ runner: TileRunner, outputChannels: Int, _ scale: PictureScale, _ image: Image) throws(StageError) -> Image {
+        let geometry = runner.geometry, grid = runner.grid
         // Fail here, not in the middle of a picture, if the engine cannot take the network at this size.
         try runner.prepare()
         let header = GeneratedHeader(
@@ -174,16 +189,15 @@ struct NetworkStageImage {
                     throw VipsError(operation: nil, message: error.description)
                 }
             }
-            .tileCache(tileWidth: tiles.grid.x.outputCell, tileHeight: tiles.grid.y.outputCell, maxTiles: 2 * tiles.grid.x.count + 2)
+            .tileCache(tileWidth: grid.x.outputCell, tileHeight: grid.y.outputCell, maxTiles: 2 * grid.x.count + 2)
         } catch {
             throw .vips(error)
         }
-        let tagged = try self.tagged(result, pictureScale(scale, image), interpretation: header.interpretation)
-        return (tagged, report(geometry, tiles, precision))
+        return try self.tagged(result, pictureScale(scale, image), interpretation: header.interpretation)
     }
 
     /// How each channel of the network reads the image's samples: full scale to 1, then the range, then the network's own scale.
-    private func bands(_ sources: [Int], _ scale: PictureScale) -> [SampleReader.Band] {
+    func bands(_ sources: [Int], _ scale: PictureScale) -> [SampleReader.Band] {
         var order = sources
         if network.door.isBGR, order.count == 3 { order.reverse() }
         return order.indices.map { channel in
@@ -204,7 +218,7 @@ struct NetworkStageImage {
     }
 
     /// `value = scale * y + bias` for what the network gives.
-    private func resultScale(_ scale: PictureScale, _ channels: Int, _ image: Image) -> (scale: Float, bias: Float) {
+    func resultScale(_ scale: PictureScale, _ channels: Int, _ image: Image) -> (scale: Float, bias: Float) {
         guard PictureScale.isPictureBands(channels), case .picture(let white) = pictureScale(scale, image) else { return (1, 0) }
         let factor = Float(white) / (options.outputWhite - options.outputBlack)
         return (factor, -options.outputBlack * factor)
@@ -262,7 +276,7 @@ struct NetworkStageImage {
     /// four stages over 1.7 megapixels, tiles of 128 took 3.6 s of processor time and 0.4 GB, the whole picture 6.2 s and 3.3 GB.
     private static let freeRecompute = 1.12
 
-    private func tilePlan(_ geometry: NetworkGeometry, channels: Int, outputChannels: Int) throws(StageError) -> TilePlan {
+    func tilePlan(_ geometry: NetworkGeometry, channels: Int, outputChannels: Int) throws(StageError) -> TilePlan {
         let budget = context.memoryBudget
         // Runs side by side, and two rows of cells that wait for the consumer.
         let memory = { (width: Int, height: Int) -> Int in
@@ -277,7 +291,7 @@ struct NetworkStageImage {
             let subject = geometry.subject
             if let fixed = network.fixedTile {
                 let isOther = switch options.tiling {
-                case .auto, .exact: false
+                case .auto, .exact, .sync: false
                 case .whole: (subject.width, subject.height) != fixed
                 case .fixed(let tile, _): (tile, tile) != fixed
                 }
@@ -300,19 +314,19 @@ struct NetworkStageImage {
                     throw tooLarge("a tile of \(tile) pixels needs \(byteText(plan.memory)) and the budget is \(byteText(budget)): a smaller tile, or more --max-memory")
                 }
                 return plan
-            case .auto, .exact:
+            case .auto, .exact, .sync:
                 guard geometry.isTileable else {
                     do throws(TilingError) {
                         return try TilePlan.choose(for: subject, budget: budget, ladder: [], memory: memory)
                     } catch {
-                        throw tooLarge("\(error.message). The network cannot be cut into tiles: \(geometry.reason). More --max-memory, or a smaller picture, would do")
+                        throw tooLarge("\(error.message). The network cannot be cut into tiles: \(geometry.reason). More --max-memory, or a smaller picture, would do\(synchronisationHint())")
                     }
                 }
                 let whole = TilePlan(grid: try subject.grid(tile: nil), memory: memory(geometry.width, geometry.height))
                 if whole.memory <= min(budget, Self.comfortableWhole) { return whole }
                 if let plan = smallTiles(subject, budget: budget, memory: memory) { return plan }
                 if whole.memory <= min(budget, Self.comfortableRun) { return whole }
-                let limit = options.tiling == .exact ? Double.greatestFiniteMagnitude : TilePlan.maximumRecompute
+                let limit = options.tiling != .auto ? Double.greatestFiniteMagnitude : TilePlan.maximumRecompute
                 if let plan = try? TilePlan.choose(for: subject, budget: min(budget, Self.comfortableRun), maximumRecompute: limit, memory: memory) { return plan }
                 return try TilePlan.choose(for: subject, budget: budget, maximumRecompute: limit, memory: memory)
             }
@@ -337,9 +351,9 @@ struct NetworkStageImage {
         return nil
     }
 
-    private func tooLarge(_ message: String) -> StageError { .host(message, stage: stage, code: .memory) }
+    func tooLarge(_ message: String) -> StageError { .host(message, stage: stage, code: .memory) }
 
-    private func report(_ geometry: NetworkGeometry, _ tiles: TilePlan, _ precision: Precision) -> NetworkReport {
+    func report(_ geometry: NetworkGeometry, _ tiles: TilePlan, _ precision: Precision) -> NetworkReport {
         NetworkReport(
             kind: geometry.kind, scale: geometry.scaleText, stride: geometry.stride, halo: geometry.halo,
             tile: (tiles.grid.x.tile, tiles.grid.y.tile), tiles: tiles.grid.count, isWhole: tiles.grid.isWhole, isApproximate: geometry.isApproximate,

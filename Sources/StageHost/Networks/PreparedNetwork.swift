@@ -1,5 +1,6 @@
 internal import Inference
 internal import ONNX
+internal import Synchronization
 
 /// A network that a stage handed over: its graph checked and analysed, ready to be compiled for any tile.
 ///
@@ -30,6 +31,37 @@ final class PreparedNetwork: Sendable {
     let isFixedByGraph: Bool
     /// The only size that the graph takes, where it is local all the same: pictures are run in tiles of exactly that, instead of being scaled to it.
     let fixedTile: (width: Int, height: Int)?
+
+    private let cut = Mutex<Result<CutNetwork, ONNXError>?>(nil)
+
+    /// The network cut at its global statistics, found when it is first asked for.
+    ///
+    /// - Throws: why it cannot be cut, naming the node.
+    func synchronised() throws(ONNXError) -> CutNetwork {
+        let found = cut.withLock { state -> Result<CutNetwork, ONNXError> in
+            if let state { return state }
+            let made = Result { () throws(ONNXError) in try CutNetwork(self) }
+            state = made
+            return made
+        }
+        return try found.get()
+    }
+
+    /// What is left of a network when the statistics that it takes over the whole image are inputs.
+    init(_ network: PreparedNetwork, cutTo model: SynchronisedModel) throws(ONNXError) {
+        graph = model.remainder
+        self.model = NetworkModel(key: "\(network.model.key) remainder", bytes: try graph.serialized())
+        let names = Set(graph.inputs.map(\.name))
+        constants = network.constants.filter { names.contains($0.key) }
+        door = network.door
+        analysis = model.analysis
+        scale = network.scale
+        bias = network.bias
+        keepsSize = network.keepsSize
+        fixedSize = nil
+        isFixedByGraph = false
+        fixedTile = nil
+    }
 
     /// - Throws: `StageError` that names the stage: not an ONNX model, ambiguous inputs or outputs, constants that do not fit.
     init(_ network: PluginNetwork, key: String, stage: String) throws(StageError) {
@@ -148,7 +180,13 @@ final class PreparedNetwork: Sendable {
 
     /// Bytes of the largest set of tensors alive at once for a picture of this size; a generous guess where a shape cannot be followed.
     func memory(width: Int, height: Int, channels: Int) -> Int {
-        if let peak = try? graph.peakActivationBytes(with: inputShapes(width: width, height: height, channels: channels)) {
+        memory(of: graph, width: width, height: height, channels: channels)
+    }
+
+    /// The same for a part of the graph.
+    func memory(of part: Model, width: Int, height: Int, channels: Int) -> Int {
+        let shapes = inputShapes(width: width, height: height, channels: channels).filter { name, _ in part.inputs.contains { $0.name == name } }
+        if let peak = try? part.peakActivationBytes(with: shapes) {
             // The engine reorders tensors into its own layouts beside the originals.
             let half = peak / 2
             return half.multipliedReportingOverflow(by: 3).overflow ? Int.max : half * 3

@@ -24,9 +24,12 @@ final class TileRunner: Sendable {
     let result: (scale: Float, bias: Float)
     let context: ImageContext
     let stage: String
+    /// What inputs of the network hold that are neither the picture nor constants.
+    let statistics: StatisticsRun?
 
     init(network: PreparedNetwork, geometry: NetworkGeometry, grid: TileGrid, engine: EngineProvider, settings: NeuralSettings, precision: Precision,
-         channels: Int, outputChannels: Int, input: SampleSource, result: (scale: Float, bias: Float), context: ImageContext, stage: String) {
+         channels: Int, outputChannels: Int, input: SampleSource, result: (scale: Float, bias: Float), context: ImageContext, stage: String,
+         statistics: StatisticsRun? = nil) {
         self.network = network
         self.geometry = geometry
         self.grid = grid
@@ -39,6 +42,7 @@ final class TileRunner: Sendable {
         self.result = result
         self.context = context
         self.stage = stage
+        self.statistics = statistics
     }
 
     /// Compiles the network for its largest tile: what cannot work fails before the first pixel.
@@ -49,6 +53,7 @@ final class TileRunner: Sendable {
 
     /// Fills `area` of the result, cell by cell.
     func render(_ area: Rect, into output: OutputPixels, _ inputs: InputPixels) throws {
+        _ = try statistics?.found()
         let columns = grid.x.index(ofOutput: area.left)...grid.x.index(ofOutput: area.left + area.width - 1)
         let rows = grid.y.index(ofOutput: area.top)...grid.y.index(ofOutput: area.top + area.height - 1)
         for row in rows {
@@ -78,6 +83,7 @@ final class TileRunner: Sendable {
             ? .interleaved(width: width, bands: channels) : .planar(width: width, height: height)
         do {
             try compiled.run(output: network.door.outputName) { port, values in
+                if try statistics?.fill(port, values) == true { return }
                 guard port.name == network.door.inputName, values.count == width * height * channels, let target = values.baseAddress else {
                     throw StageError.host("the engine asks for \(values.count) values of '\(port.name)', \(width * height * channels) were expected", stage: stage)
                 }
