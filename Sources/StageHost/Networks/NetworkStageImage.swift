@@ -156,9 +156,8 @@ struct NetworkStageImage {
         let geometry = try NetworkGeometry(network, plan: plan, options: options, width: image.width, height: image.height, stage: stage)
         let channels = sources.count
         let outputChannels = try geometry.outputChannels(channels: channels)
-        if let cut = try synchronisation(geometry, channels: channels, outputChannels: outputChannels) {
-            return try runSynchronised(cut, image, sources: sources, scale, geometry, outputChannels: outputChannels)
-        }
+        if let cut = try synchronisation(geometry, channels: channels, outputChannels: outputChannels),
+           let result = try runSynchronised(cut, image, sources: sources, scale, geometry, outputChannels: outputChannels) { return result }
         let tiles = try tilePlan(geometry, channels: channels, outputChannels: outputChannels)
         if geometry.isApproximate {
             context.note("'\(stage)' uses the halo given by 'tiling', smaller than the derived one: the result is approximate")
@@ -335,7 +334,7 @@ struct NetworkStageImage {
         } catch let error as TilingError {
             // Only a lack of memory is mended by memory.
             guard case .memory = error.reason else { throw .host("tiling: \(error.message)", stage: stage, code: .parameter) }
-            throw tooLarge("\(error.message); a larger --max-memory or a smaller picture would do")
+            throw tooLarge("\(error.message); a larger --max-memory or a smaller picture would do\(geometry.isTileable ? "" : synchronisationHint())")
         } catch {
             throw tooLarge("\(error)")
         }

@@ -37,8 +37,10 @@ extension NetworkStageImage {
     }
 
     /// Finds the statistics when the first pixel is asked for, then runs what is left of the network in tiles.
+    ///
+    /// - Returns: nil where nothing is gained: the picture is one tile, or so thin that its places cannot be told apart, and can be run whole.
     func runSynchronised(_ cut: CutNetwork, _ image: Image, sources: [Int], _ scale: PictureScale, _ whole: NetworkGeometry, outputChannels: Int)
-        throws(StageError) -> (Image, NetworkReport) {
+        throws(StageError) -> (Image, NetworkReport)? {
         let geometry = try whole.synchronised(cut)
         let channels = sources.count
         let precision = options.precision ?? settings.precision
@@ -46,10 +48,18 @@ extension NetworkStageImage {
         options.tiling = if case .sync(let tile?) = options.tiling { .fixed(tile: tile, halo: nil) } else { .exact }
         let remainder = NetworkStageImage(network: cut.remainder, options: options, plan: plan, settings: settings, engine: engine, context: context, stage: stage)
         let tiles = try remainder.tilePlan(geometry, channels: channels, outputChannels: outputChannels)
+        let fitsWhole = (try? tilePlan(whole, channels: channels, outputChannels: outputChannels)) != nil
+        if tiles.grid.isWhole, fitsWhole { return nil }
         let input = SampleSource(image: try readable(image), bands: bands(sources, scale))
-        let statistics = try StatisticsRun(
-            network, cut: cut, geometry: geometry, edge: max(tiles.grid.x.tile, tiles.grid.y.tile), engine: engine, settings: settings, precision: precision,
-            channels: channels, input: input, context: context, stage: stage)
+        let statistics: StatisticsRun
+        do {
+            statistics = try StatisticsRun(
+                network, cut: cut, geometry: geometry, edge: max(tiles.grid.x.tile, tiles.grid.y.tile), engine: engine, settings: settings,
+                precision: precision, channels: channels, input: input, context: context, stage: stage)
+        } catch {
+            if error.code == .geometry, fitsWhole { return nil }
+            throw error
+        }
         let runner = TileRunner(
             network: cut.remainder, geometry: geometry, grid: tiles.grid, engine: engine, settings: settings, precision: precision, channels: channels,
             outputChannels: outputChannels, input: input, result: resultScale(scale, outputChannels, image), context: context, stage: stage,
