@@ -85,7 +85,7 @@ let package = Package(
         tests("AquatintPlugin", ["CAquatintPlugin"]),
         tests("StageHost", ["CAquatintPlugin", "ContentHash", "PipelineLanguage", "Vips", "ONNX", "Inference"], exclude: ["Fixtures"]),
         tests("Runner", ["Vips", "PipelineLanguage", "StageHost", "Inference"]),
-        .testTarget(name: "CommandLineTests", dependencies: ["aquatint", "Vips", "Inference"], exclude: ["Broken"], swiftSettings: strict),
+        .testTarget(name: "CommandLineTests", dependencies: ["aquatint", "Vips", "Inference", "ONNX"], exclude: ["Broken"], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

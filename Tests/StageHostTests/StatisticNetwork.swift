@@ -9,7 +9,7 @@ import Vips
 /// Small networks with statistics over the whole picture, made here and run through the `onnx` plug-in and the host.
 struct StatisticNetwork {
     enum Kind: String, CaseIterable {
-        case instance, group, layer, meanVariance, batch, norm, rms, averagePool, maximumPool, leastValue, sum, magnitude, length, spelt, twice, spread, byShape
+        case instance, group, meanVariance, batch, norm, rms, averagePool, maximumPool, leastValue, sum, magnitude, length, spelt, twice, spread, byShape
     }
 
     static let provider = EngineProvider()
@@ -52,7 +52,7 @@ struct StatisticNetwork {
     /// Convolutions with three statistics between them, some of them beside each other.
     static func random(seed: UInt64) throws -> StatisticNetwork {
         var numbers = Maker.Numbers(state: seed)
-        let kinds = (0..<3).map { _ in Kind.allCases.filter { $0 != .layer }.randomElement(using: &numbers) ?? .instance }
+        let kinds = (0..<3).map { _ in Kind.allCases.randomElement(using: &numbers) ?? .instance }
         let beside = Bool.random(using: &numbers), downwards = Bool.random(using: &numbers)
         return try StatisticNetwork { network, x in
             var y = try network.conv(x, stride: downwards ? 2 : 1)
@@ -128,9 +128,6 @@ struct StatisticNetwork {
             switch kind {
             case .instance: return graph.add("InstanceNormalization", [x, scale, bias])
             case .group: return graph.add("GroupNormalization", [x, scale, bias], ["num_groups": .int(2)])
-            case .layer:
-                let one = try weights([1], from: 0.5, to: 1.5)
-                return graph.add("LayerNormalization", [x, one], ["axis": .int(1)])
             case .meanVariance: return graph.add("MeanVarianceNormalization", [x])
             case .batch:
                 return graph.add("BatchNormalization", [x, scale, bias, try weights([4]), try weights([4], from: 0.5, to: 1)], ["training_mode": .int(1)], outputs: 1)[0]

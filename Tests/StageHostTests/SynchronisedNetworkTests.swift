@@ -12,12 +12,12 @@ struct SynchronisedNetworkTests {
     /// Below a tile, its size, odd, prime, and not a multiple of the strides.
     static let sizes = [(7, 5), (40, 40), (41, 39), (97, 61), (64, 120), (2, 97)]
 
-    private func compare(_ network: StatisticNetwork, bands: Int = 3, sizes: [(Int, Int)] = Self.sizes, _ options: [String: Value] = [:]) throws {
+    private func compare(_ network: StatisticNetwork, bands: Int = 3, sizes: [(Int, Int)] = Self.sizes, _ options: [String: Value] = [:], edge: Int = 40) throws {
         var hasSeveral = false
         for (width, height) in sizes {
             let image = try Scene.data(width: width, height: height, bands: bands)
             let whole = try network.run(image, options.merging(["tiling": .string("whole")]) { $1 }).image.floats()
-            let (synced, report) = try network.run(image, options.merging(["tiling": StatisticNetwork.tiles(of: 40)]) { $1 })
+            let (synced, report) = try network.run(image, options.merging(["tiling": StatisticNetwork.tiles(of: edge)]) { $1 })
             let values = try synced.floats()
             #expect((report.passes >= 1) == (report.tiles > 1) && values.count == whole.count)
             let worst = zip(values, whole).map { abs($0 - $1) }.max() ?? 0
@@ -81,20 +81,29 @@ struct SynchronisedNetworkTests {
 
     @Test func `auto synchronises what does not fit whole, exact says that it would do`() throws {
         let network = try StatisticNetwork { network, x in try network.conv(try network.statistic(.instance, try network.conv(x)), to: 3) }
-        let image = try Scene.data(width: 600, height: 500, bands: 3)
+        let image = try Scene.data(width: 400, height: 300, bands: 3)
         let whole = try network.run(image, ["tiling": .string("whole")])
         #expect(whole.report.isWhole && whole.report.passes == 0)
         #expect(try network.run(image, ["tiling": .string("auto")]).report.passes == 0)
-        let (synced, report) = try network.run(image, ["tiling": .string("auto")], memory: 10 << 20)
-        #expect(report.passes == 1 && report.tiles > 1 && report.memory <= 10 << 20)
+        let (synced, report) = try network.run(image, ["tiling": .string("auto")], memory: 4 << 20)
+        #expect(report.passes == 1 && report.tiles > 1 && report.memory <= 4 << 20)
         #expect(try #require(report.work) > 1)
         let worst = zip(try synced.floats(), try whole.image.floats()).map { abs($0 - $1) }.max() ?? 1
         #expect(worst <= 1e-4)
         for tiling in ["exact", "whole"] {
-            let error = try #require(throws: StageError.self) { try network.run(image, ["tiling": .string(tiling)], memory: 10 << 20) }
+            let error = try #require(throws: StageError.self) { try network.run(image, ["tiling": .string(tiling)], memory: 4 << 20) }
             #expect(error.code == .memory && error.message.contains("needs "))
             #expect(error.message.contains("so would 'tiling: sync', which reads the picture once more"), "\(error.message)")
         }
+    }
+
+    @Test func `the engine's sums over a large whole picture are not trusted`() throws {
+        // Far from 0, where single precision loses most: 5e-3 off where the engine normalises by itself.
+        let network = try StatisticNetwork { network, x in
+            let raised = network.graph.add("Add", [try network.conv(x), try network.graph.initializer([20], dims: [1], name: "twenty")])
+            return try network.conv(try network.statistic(.instance, raised), to: 3)
+        }
+        try compare(network, sizes: [(1200, 900)], edge: 512)
     }
 
     @Test func `a softmax over all places is refused with the node's name`() throws {
@@ -118,6 +127,6 @@ struct SynchronisedNetworkTests {
         }
         let image = try network.run(try Scene.data(width: 90, height: 70, bands: 3), ["tiling": StatisticNetwork.tiles(of: 40)]).image
         let error = try #require(throws: (any Error).self) { try image.bytes() }
-        #expect("\(error)".contains("(InstanceNormalization)' reads holds NaN or infinity in the part from (0, 0)"), "\(error)")
+        #expect("\(error)".contains("(InstanceNormalization)' reads holds NaN or infinity in the part from ("), "\(error)")
     }
 }

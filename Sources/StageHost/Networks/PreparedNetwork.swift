@@ -18,6 +18,8 @@ final class PreparedNetwork: Sendable {
 
     let model: NetworkModel
     let graph: Model
+    /// What `model` holds, where it is not `graph` word for word: normalisations over the whole picture are spelt out for the engine.
+    private let steady: Model?
     let door: Door
     let analysis: SpatialAnalysis
     let constants: [String: TensorData]
@@ -50,6 +52,7 @@ final class PreparedNetwork: Sendable {
     /// What is left of a network when the statistics that it takes over the whole image are inputs.
     init(_ network: PreparedNetwork, cutTo model: SynchronisedModel) throws(ONNXError) {
         graph = model.remainder
+        steady = nil
         self.model = NetworkModel(key: "\(network.model.key) remainder", bytes: try graph.serialized())
         let names = Set(graph.inputs.map(\.name))
         constants = network.constants.filter { names.contains($0.key) }
@@ -71,7 +74,6 @@ final class PreparedNetwork: Sendable {
         } catch {
             throw StageError.host("the model cannot be read: \(error)", stage: stage, code: .parameter)
         }
-        model = NetworkModel(key: key, bytes: bytes)
         var constants: [String: TensorData] = [:]
         for constant in network.constants {
             guard let input = graph.inputs.first(where: { $0.name == constant.name }) else {
@@ -82,6 +84,13 @@ final class PreparedNetwork: Sendable {
         self.constants = constants
         door = try Self.door(of: network, graph: graph, constants: constants, stage: stage)
         analysis = SpatialAnalysis.analyse(graph, input: door.inputName, output: door.outputName, layout: door.isNHWC ? .nhwc : .nchw)
+        steady = analysis.klass != .global ? nil
+            : (try? graph.withSteadyStatistics(input: door.inputName, output: door.outputName, layout: door.isNHWC ? .nhwc : .nchw)) ?? nil
+        if let spelt = try? steady?.serialized() {
+            model = NetworkModel(key: "\(key) steady", bytes: spelt)
+        } else {
+            model = NetworkModel(key: key, bytes: bytes)
+        }
         scale = network.scale
         bias = network.bias
         keepsSize = network.keepsSize
@@ -180,7 +189,7 @@ final class PreparedNetwork: Sendable {
 
     /// Bytes of the largest set of tensors alive at once for a picture of this size; a generous guess where a shape cannot be followed.
     func memory(width: Int, height: Int, channels: Int) -> Int {
-        memory(of: graph, width: width, height: height, channels: channels)
+        memory(of: steady ?? graph, width: width, height: height, channels: channels)
     }
 
     /// The same for a part of the graph.
