@@ -107,9 +107,23 @@ public protocol CompiledNetwork: Sendable {
     func run<Result>(output: String,
                      fill: (_ input: NetworkPort, _ values: UnsafeMutableBufferPointer<Float>) throws -> Void,
                      read: (_ values: UnsafeBufferPointer<Float>, _ shape: [Int]) throws -> Result) throws -> Result
+
+    /// Runs the network once and reads several outputs, in the order of their names; else as `run(output:fill:read:)`.
+    func run(outputs: [String],
+             fill: (_ input: NetworkPort, _ values: UnsafeMutableBufferPointer<Float>) throws -> Void,
+             read: (_ output: Int, _ values: UnsafeBufferPointer<Float>, _ shape: [Int]) throws -> Void) throws
 }
 
 extension CompiledNetwork {
+    /// One run for each output: for engines that have no better.
+    public func run(outputs: [String],
+                    fill: (_ input: NetworkPort, _ values: UnsafeMutableBufferPointer<Float>) throws -> Void,
+                    read: (_ output: Int, _ values: UnsafeBufferPointer<Float>, _ shape: [Int]) throws -> Void) throws {
+        for (index, output) in outputs.enumerated() {
+            try run(output: output, fill: fill) { values, shape in try read(index, values, shape) }
+        }
+    }
+
     /// Runs the network on `inputs` by name and returns the output called `output`.
     ///
     /// - Throws: `EngineError`, also where an input is missing, surplus or of another shape.

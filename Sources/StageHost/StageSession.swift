@@ -42,10 +42,11 @@ public final class StageSession: Sendable {
     /// - Parameters:
     ///   - arguments: typed and checked against the description; the running input is among them.
     ///   - primary: the running image.
+    ///   - isComputed: whether stages made it, so that reading it twice would compute it twice.
     ///   - image: looks an image reference up.
     public func apply(
         _ stage: StageDescription, arguments: [String: Value], primary: Image, outputs: Set<String>, alpha: AlphaMode, context: ImageContext,
-        image: (ImageReference) throws(StageError) -> Image
+        isComputed: Bool = false, image: (ImageReference) throws(StageError) -> Image
     ) throws(StageError) -> StageResult {
         switch stage.kind {
         case .vips:
@@ -67,12 +68,12 @@ public final class StageSession: Sendable {
                 return StageResult(image: try PixelStageImage(instance: instance, context: context, stage: stage.name).make(inputs))
             }
             guard let input = inputs.first ?? nil else { throw .host("there is no image to work on", stage: stage.name) }
-            return try network(stage, arguments, instance, input, context)
+            return try network(stage, arguments, instance, input, context, isComputed: isComputed)
         }
     }
 
-    private func network(_ stage: StageDescription, _ arguments: [String: Value], _ instance: StageInstance, _ input: Image, _ context: ImageContext)
-        throws(StageError) -> StageResult {
+    private func network(_ stage: StageDescription, _ arguments: [String: Value], _ instance: StageInstance, _ input: Image, _ context: ImageContext,
+                         isComputed: Bool) throws(StageError) -> StageResult {
         var options = try NetworkOptions(hostValues(stage, arguments), stage: stage.name)
         let colours = input.bands - (input.hasAlpha ? 1 : 0)
         let isData = PictureScale(of: input) == .data
@@ -81,7 +82,7 @@ public final class StageSession: Sendable {
         let prepared = try prepared(plan.network(), instance, stage, arguments)
         options.adopt(prepared.range, output: prepared.outputRange, given: givenByHand(stage, arguments))
         let (image, report) = try NetworkStageImage(network: prepared, options: options, plan: plan, settings: settings, engine: engine, context: context,
-                                                    stage: stage.name).make(input)
+                                                    stage: stage.name, inputIsComputed: isComputed).make(input)
         return StageResult(image: image, network: report)
     }
 

@@ -76,6 +76,29 @@ public struct InputPixels {
     }
 }
 
+extension InputPixels {
+    /// Lends the pixels of images outside any generated one, on the calling thread, for the length of `body`.
+    ///
+    /// - Throws: what `body` throws, or ``VipsError`` with libvips' reason where an image cannot be computed.
+    public static func reading<Result>(_ images: [Image], _ body: (InputPixels) throws -> Result) throws -> Result {
+        var own: (any Error)?
+        do {
+            return try callingVips(nil) { () -> Result? in
+                guard let sequence = GeneratorSequence(images) else { return nil }
+                do {
+                    return try body(InputPixels(sequence: sequence))
+                } catch {
+                    // An input that failed has told libvips why, which is the better reason.
+                    if !(sequence.inputFailed && error is VipsError) { own = error }
+                    return nil
+                }
+            }
+        } catch {
+            throw own ?? error
+        }
+    }
+}
+
 extension Image {
     /// An image whose pixels are computed by `render`, piece by piece, as they are asked for.
     ///

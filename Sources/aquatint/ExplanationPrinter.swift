@@ -54,7 +54,11 @@ struct ExplanationPrinter {
                 + "halo left \(halo.left) right \(halo.right) top \(halo.top) bottom \(halo.bottom)\(network.isApproximate ? " (given, approximate)" : "")")
             lines.append("      " + (network.isWhole ? "run whole" : "\(network.tiles) tiles of \(network.tile.width) x \(network.tile.height)")
                 + ", \(network.precision.rawValue) on \(network.device), about \(byteText(network.memory))")
-            for reason in network.deciding.prefix(5) { lines.append("      not tileable: \(reason)") }
+            if network.passes > 0 {
+                lines.append("      statistics over the whole picture: \(network.passes) pass\(network.passes == 1 ? "" : "es") over it before"
+                    + (network.work.map { ", in all \(($0 * 10).rounded() / 10) times the work of one run" } ?? ""))
+            }
+            for reason in network.deciding.prefix(5) { lines.append("      \(network.passes > 0 ? "synchronised" : "not tileable"): \(reason)") }
         }
         return lines
     }
@@ -82,6 +86,7 @@ struct ExplanationPrinter {
             ("stride", .array([.int(network.stride.x), .int(network.stride.y)])),
             ("halo", .object([("left", .int(network.halo.left)), ("right", .int(network.halo.right)), ("top", .int(network.halo.top)), ("bottom", .int(network.halo.bottom))])),
             ("tile", .array([.int(network.tile.width), .int(network.tile.height)])), ("precision", .string(network.precision.rawValue)), ("fused", .bool(false)),
+            ("passes", .int(network.passes)), ("work", network.work.map { .double($0) } ?? .null),
         ])
     }
 }

@@ -41,8 +41,21 @@ final class OpenVINONetwork: CompiledNetwork, @unchecked Sendable {  // handles 
     func run<Result>(output: String,
                      fill: (_ input: NetworkPort, _ values: UnsafeMutableBufferPointer<Float>) throws -> Void,
                      read: (_ values: UnsafeBufferPointer<Float>, _ shape: [Int]) throws -> Result) throws -> Result {
-        guard let index = outputs.firstIndex(where: { $0.name == output }) else {
-            throw EngineError(.mismatch, "the network has no output '\(output)'; it has \(nameList(outputs.map(\.name)))")
+        var result: Result?
+        try run(outputs: [output], fill: fill) { _, values, shape in result = try read(values, shape) }
+        guard let result else { throw EngineError(.failed, "the output '\(output)' was not read") }
+        return result
+    }
+
+    func run(outputs names: [String],
+             fill: (_ input: NetworkPort, _ values: UnsafeMutableBufferPointer<Float>) throws -> Void,
+             read: (_ output: Int, _ values: UnsafeBufferPointer<Float>, _ shape: [Int]) throws -> Void) throws {
+        var wanted: [Int] = []
+        for name in names {
+            guard let index = outputs.firstIndex(where: { $0.name == name }) else {
+                throw EngineError(.mismatch, "the network has no output '\(name)'; it has \(nameList(outputs.map(\.name)))")
+            }
+            wanted.append(index)
         }
         permits.wait()
         defer { permits.signal() }
@@ -51,10 +64,11 @@ final class OpenVINONetwork: CompiledNetwork, @unchecked Sendable {  // handles 
             try request.fill(input: index) { try fill(port, $0) }
         }
         try request.infer()
-        let result = try request.read(output: index, port: outputs[index], read)
+        for (position, index) in wanted.enumerated() {
+            try request.read(output: index, port: outputs[index]) { try read(position, $0, $1) }
+        }
         // A request that threw is not given back: it is freed, and the next caller makes a new one.
         idle.withLock { $0.append(request) }
-        return result
     }
 
     private func makeRequest() throws(EngineError) -> OpenVINORequest {

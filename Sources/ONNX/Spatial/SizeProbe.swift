@@ -26,11 +26,16 @@ struct SizeProbe {
     private let layout: ImageLayout
     private let declared: [ImageAxis: Int]
     private let places: [ImageAxis?]
+    private let statistics: Set<String>
+    private let isInner: Bool
 
     /// Sizes that common strides and windows divide, tried in turn until the graph takes one.
     private static let trialSizes = [256, 224, 192, 640, 720, 512, 840, 1024, 1260, 64, 100]
 
-    init(model: Model, input: String, output: String, layout: ImageLayout) throws(ONNXError) {
+    /// - Parameters:
+    ///   - statistics: inputs that hold what was computed over the whole image.
+    ///   - isInner: whether the output is a value in the middle of a network, whose axes may lie in any way.
+    init(model: Model, input: String, output: String, layout: ImageLayout, statistics: Set<String> = [], isInner: Bool = false) throws(ONNXError) {
         guard let info = model.inputs.first(where: { $0.name == input }) else {
             throw ONNXError("the model has no input \"\(input)\"; it has \(model.inputs.map(\.name).joined(separator: ", "))")
         }
@@ -48,7 +53,7 @@ struct SizeProbe {
             if let place, case .fixed(let n) = dim { declared[place] = n }
         }
         (self.model, self.input, self.output, self.layout) = (model, input, output, layout)
-        (self.declared, self.places) = (declared, places)
+        (self.declared, self.places, self.statistics, self.isInner) = (declared, places, statistics, isInner)
         template = try Self.template(dims, places: places, model: model, input: input)
     }
 
@@ -95,8 +100,15 @@ struct SizeProbe {
         return Finding(klass: .unknown, reasons: [failure.map(\.description) ?? "the network takes no image size that was tried"], axes: [:])
     }
 
-    /// For a network that takes many sizes; `nil` when it takes none but the declared one.
-    private func findFlexible(_ failure: inout ONNXError?) -> Finding? {
+    /// A size that the network takes, a multiple of S; the declared one where it takes no other.
+    func workingTrace() throws(ONNXError) -> SizeTrace {
+        var failure: ONNXError?
+        if let base = flexibleTrace(&failure), base.klass < .unknown || !isKnownAtDeclaredSize { return base }
+        if let base = fixedTrace() { return base }
+        throw failure ?? ONNXError("the network takes no image size that was tried")
+    }
+
+    private func flexibleTrace(_ failure: inout ONNXError?) -> SizeTrace? {
         var base: SizeTrace?
         let declaredSizes = Set(declared.values).sorted()
         for n in Self.trialSizes + declaredSizes where base == nil {
@@ -117,6 +129,12 @@ struct SizeProbe {
             guard let next = try? trace(size) else { break }
             base = next
         }
+        return base
+    }
+
+    /// For a network that takes many sizes; `nil` when it takes none but the declared one.
+    private func findFlexible(_ failure: inout ONNXError?) -> Finding? {
+        guard let base = flexibleTrace(&failure) else { return nil }
         guard base.klass < .unknown else {
             // A size built into a `Reshape` beside a -1 is taken at its multiples too, as a batch of several pictures: the declared size is the one that is meant.
             return isKnownAtDeclaredSize ? nil : sizesOnly(base, reasons: base.reasons(.unknown) ?? [])
@@ -176,11 +194,11 @@ struct SizeProbe {
         return finding
     }
 
-    private func trace(_ size: Size, countsEnds: Bool = false) throws(ONNXError) -> SizeTrace {
+    func trace(_ size: Size, countsEnds: Bool = false) throws(ONNXError) -> SizeTrace {
         let shape = layout.shape(template, width: size.width, height: size.height)
         let facts = try model.facts(with: [input: shape])
-        let tracer = SpatialTracer(model: model, facts: facts, input: input, places: places, countsEnds: countsEnds)
-        return SizeTrace(size: size, tracer: tracer, output: output)
+        let tracer = SpatialTracer(model: model, facts: facts, input: input, places: places, statistics: statistics, countsEnds: countsEnds)
+        return SizeTrace(size: size, tracer: tracer, output: output, isInner: isInner)
     }
 
     // MARK: Conclusions

@@ -1,13 +1,16 @@
 /// What the spatial analysis found at one image size.
 struct SizeTrace {
     let size: SizeProbe.Size
-    private let tracer: SpatialTracer
+    let tracer: SpatialTracer
     private let output: String
-    private let chain: [Node]
+    /// The nodes between image and output, in order.
+    let chain: [Node]
+    private let isInner: Bool
     private let strides: [ImageAxis: Int]
 
-    init(size: SizeProbe.Size, tracer: SpatialTracer, output: String) {
-        (self.size, self.tracer, self.output) = (size, tracer, output)
+    /// - Parameter isInner: whether the output is a value in the middle of a network, whose axes may lie in any way.
+    init(size: SizeProbe.Size, tracer: SpatialTracer, output: String, isInner: Bool = false) {
+        (self.size, self.tracer, self.output, self.isInner) = (size, tracer, output, isInner)
         chain = tracer.ancestors(of: output)
         var strides: [ImageAxis: Int] = [.x: 1, .y: 1]
         for name in chain.flatMap(\.outputs) {
@@ -54,11 +57,11 @@ struct SizeTrace {
         return reasons.isEmpty ? nil : reasons
     }
 
-    /// The output's map of each image axis; `nil` unless it has both, each as an axis of its own.
+    /// The output's map of each image axis; `nil` unless it has both, each as an axis of its own (for an inner value: each once).
     var outputMaps: [ImageAxis: PeriodicMap]? {
         guard let tensor = outputTensor else { return nil }
-        let found = tensor.dims.compactMap { ImageTensor.soleAxis($0) }
-        return Set(found) == [.x, .y] ? tensor.maps : nil
+        let found = isInner ? tensor.dims.flatMap { ImageTensor.axes(in: $0) } : tensor.dims.compactMap { ImageTensor.soleAxis($0) }
+        return found.count == 2 && Set(found) == [.x, .y] ? tensor.maps : nil
     }
 
     /// Which of the image's axes each axis of the output follows; `nil` unless it has both, each as an axis of its own.
@@ -68,7 +71,7 @@ struct SizeTrace {
     }
 
     func outputSize(_ axis: ImageAxis) -> Int? {
-        outputTensor?.dims.first { ImageTensor.soleAxis($0) == axis }?.first?.size
+        outputTensor?.dims.joined().first { $0.kind == .axis(axis) }?.size
     }
 
     func sizeByLayout(_ layout: ImageLayout, _ axis: ImageAxis) -> Int? {
@@ -76,13 +79,13 @@ struct SizeTrace {
         return axis == .x ? size.width : size.height
     }
 
-    private var outputTensor: ImageTensor? {
+    var outputTensor: ImageTensor? {
         guard case .image(let tensor)? = tracer.values[output] else { return nil }
         return try? tensor.normalised()
     }
 
     /// Operators whose constant inputs say where things go: what comes of it shows in the maps.
-    private static let arranging: Set<String> = [
+    static let arranging: Set<String> = [
         "Reshape", "Expand", "Tile", "Slice", "Split", "Squeeze", "Unsqueeze", "Pad", "Resize", "Upsample", "TopK",
     ]
 

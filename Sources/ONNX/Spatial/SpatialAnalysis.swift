@@ -118,11 +118,18 @@ public struct SpatialAnalysis: Sendable {
     ///   - layout: how the image lies in input and output.
     /// - Returns: always an answer; where the graph gives none the class is `unknown` and `decidingNodes` says why.
     public static func analyse(_ model: Model, input: String? = nil, output: String? = nil, layout: ImageLayout = .nchw) -> SpatialAnalysis {
+        analyse(model, input: input, output: output, layout: layout, statistics: [], isInner: false)
+    }
+
+    /// - Parameters:
+    ///   - statistics: inputs that hold what was computed over the whole image.
+    ///   - isInner: whether the output is a value in the middle of a network, whose axes may lie in any way.
+    static func analyse(_ model: Model, input: String?, output: String?, layout: ImageLayout, statistics: Set<String>, isInner: Bool) -> SpatialAnalysis {
         let input = input ?? model.inputs.first?.name ?? ""
         let output = output ?? model.outputs.first?.name ?? ""
         var result = SpatialAnalysis(model: model, input: input, output: output, layout: layout)
         do throws(ONNXError) {
-            var probe = try SizeProbe(model: model, input: input, output: output, layout: layout)
+            var probe = try SizeProbe(model: model, input: input, output: output, layout: layout, statistics: statistics, isInner: isInner)
             result.fill(from: &probe)
         } catch {
             result.decidingNodes = [error.description]

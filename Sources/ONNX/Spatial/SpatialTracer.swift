@@ -14,13 +14,18 @@ struct SpatialTracer {
     ///   - facts: the extents of every value.
     ///   - input: the image.
     ///   - places: which of the image's axes each of the input's axes follows.
+    ///   - statistics: inputs that hold what was computed over the whole image, without a place in it.
     ///   - countsEnds: whether an index's own place counts among what it reads (``PeriodicMap/withEnds(size:imageSize:)``); right only at sizes
     ///     that are multiples of S.
-    init(model: Model, facts: [String: ValueFacts], input: String, places: [ImageAxis?], countsEnds: Bool) {
+    init(model: Model, facts: [String: ValueFacts], input: String, places: [ImageAxis?], statistics: Set<String> = [], countsEnds: Bool) {
         self.model = model
         self.facts = facts
         for (name, facts) in model.constantFacts { values[name] = .constant(Self.trait(facts)) }
         for other in model.inputs {
+            if statistics.contains(other.name), let dims = facts[other.name]?.dims {
+                values[other.name] = .image(ImageTensor(dims: dims.map { $0 == 1 ? [] : [Factor(size: $0, kind: .plain)] }, maps: [:]))
+                continue
+            }
             let count = facts[other.name]?.dims.flatMap { product(of: $0) }
             values[other.name] = .constant(ConstantTrait(folded: nil, isUniform: count == 1, followsSize: false))
         }

@@ -114,7 +114,7 @@ struct ImageBuilder {
         do throws(StageError) {
             return try stages.apply(
                 description, arguments: arguments, primary: primary, outputs: Set(use.set.map { ImageScope.canonical($0.output.text) }),
-                alpha: use.alpha ?? pipeline.alpha, context: context
+                alpha: use.alpha ?? pipeline.alpha, context: context, isComputed: primary !== scope.input.image
             ) { (reference) throws(StageError) in
                 try image(reference, like: primary, isExpensive: &isExpensive)
             }
@@ -181,8 +181,9 @@ struct ImageBuilder {
 
     /// The entry with its pixels computed once and kept: in memory, or in a temporary file where they would take too much of the budget.
     func materialised(_ entry: ImageScope.Entry, _ label: String) throws(ImageFailure) -> ImageScope.Entry {
+        let image = entry.image
         do {
-            let kept = try KeptPixels.of(entry.image, budget: context.memoryBudget)
+            let kept = try image.kept(memoryBudget: context.memoryBudget)
             if let first = context.firstFailure { throw first }
             return ImageScope.Entry(image: kept)
         } catch {

@@ -85,7 +85,7 @@ struct OutputTransaction: ~Copyable {
     static func clearLeftovers(in folder: String) { clear(".aquatint-", in: folder.isEmpty ? "." : folder) }
 
     /// Removes what killed runs left in the temporary directory: pixels of large images between two stages.
-    static func clearTemporaryPixels(in folder: String = FileManager.default.temporaryDirectory.path) { clear(KeptPixels.namePrefix, suffix: KeptPixels.nameSuffix, in: folder) }
+    static func clearTemporaryPixels(in folder: String = FileManager.default.temporaryDirectory.path) { clear(TemporaryPixels.namePrefix, suffix: TemporaryPixels.nameSuffix, in: folder) }
 
     /// Removes the files named `PREFIXprocess-numberSUFFIX` whose process is gone.
     private static func clear(_ prefix: String, suffix: String = "", in folder: String) {

@@ -11,15 +11,15 @@ struct NetworkGeometry {
     /// The size of the result.
     let outputWidth: Int
     let outputHeight: Int
-    let x: AxisGeometry
-    let y: AxisGeometry
+    private(set) var x: AxisGeometry
+    private(set) var y: AxisGeometry
     /// `local`, `block`, `global` or `unknown`.
     let kind: String
-    let isTileable: Bool
+    private(set) var isTileable: Bool
     /// Whether the user's halo, smaller than the derived one, is used.
     let isApproximate: Bool
-    let halo: NetworkReport.Halo
-    let stride: (x: Int, y: Int)
+    private(set) var halo: NetworkReport.Halo
+    private(set) var stride: (x: Int, y: Int)
     let deciding: [String]
     private let network: PreparedNetwork
     private let stage: String
@@ -93,6 +93,18 @@ struct NetworkGeometry {
         // What was added is cropped; a strided network of any size keeps what it gives.
         outputWidth = extensionX.isEmpty ? raw.width : min(raw.width, width * x.scaleNumerator / x.scaleDenominator)
         outputHeight = extensionY.isEmpty ? raw.height : min(raw.height, height * y.scaleNumerator / y.scaleDenominator)
+    }
+
+    /// The same picture and result, cut into tiles as what is left of the network without its global statistics can be.
+    func synchronised(_ cut: CutNetwork) throws(StageError) -> NetworkGeometry {
+        let found = cut.remainder.analysis
+        var result = self
+        result.isTileable = true
+        result.stride = (found.x.stride, found.y.stride)
+        result.halo = NetworkReport.Halo(left: found.x.haloBefore, right: found.x.haloAfter, top: found.y.haloBefore, bottom: found.y.haloAfter)
+        result.x = try Self.axis(Self.scale(found.x), found.x.stride, result.halo.left, result.halo.right, stage)
+        result.y = try Self.axis(Self.scale(found.y), found.y.stride, result.halo.top, result.halo.bottom, stage)
+        return result
     }
 
     /// The scale of an axis; 1 where the analysis knows none, and the network is then run whole.

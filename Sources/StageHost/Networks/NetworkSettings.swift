@@ -28,6 +28,8 @@ enum Tiling: Equatable {
     /// Exact tiles or the whole image, at any cost; refuse where neither can be had.
     case exact
     case whole
+    /// Exact tiles, also of a network that takes statistics over the whole image: these are found first, tile by tile. `tile`: input pixels.
+    case sync(tile: Int?)
     /// Tiles of the user's: `tile` input pixels with halos, and a halo that overrules the derived one.
     case fixed(tile: Int, halo: Int?)
 }
@@ -108,12 +110,17 @@ struct NetworkOptions {
         case .string("auto"): return .auto
         case .string("exact"): return .exact
         case .string("whole"): return .whole
+        case .string("sync"): return .sync(tile: nil)
         case .map(let map):
-            if let unknown = map.entries.first(where: { !["tile", "halo"].contains($0.key) }) {
-                throw fail("tiling", "has no '\(unknown.key)'; it takes tile and halo")
+            if let unknown = map.entries.first(where: { !["tile", "halo", "sync"].contains($0.key) }) {
+                throw fail("tiling", "has no '\(unknown.key)'; it takes tile, halo and sync")
             }
             guard case .int(let tile)? = map["tile"], (1...1_000_000).contains(tile) else {
                 throw fail("tiling", "needs a tile of 1 to 1000000 pixels: {tile: 512, halo: 34}")
+            }
+            if let sync = map["sync"] {
+                guard case .bool(let isWanted) = sync, !isWanted || map["halo"] == nil else { throw fail("tiling", "takes sync: true or false, and then no halo") }
+                if isWanted { return .sync(tile: tile) }
             }
             guard let halo = map["halo"] else { return .fixed(tile: tile, halo: nil) }
             guard case .int(let pixels) = halo, (0..<1_000_000).contains(pixels) else {
@@ -121,7 +128,7 @@ struct NetworkOptions {
             }
             return .fixed(tile: tile, halo: pixels)
         default:
-            throw fail("tiling", "is auto, exact, whole, or {tile: pixels, halo: pixels}")
+            throw fail("tiling", "is auto, exact, whole, sync, or {tile: pixels, halo: pixels}")
         }
     }
 }

@@ -26,14 +26,18 @@ public struct NetworkReport: Sendable {
     public var device: String
     /// Bytes that one run needs, roughly.
     public var memory: Int
-    /// The nodes that keep the network from being tiled, with reasons.
+    /// The nodes that keep the network from being tiled, with reasons; those that are synchronised, where there are passes.
     public var deciding: [String]
+    /// How often the picture is read for the network's statistics over the whole of it, before the tiles.
+    public var passes = 0
+    /// The operations of all passes and tiles over those of one run on the whole picture; nil where they cannot be counted, or there are no passes.
+    public var work: Double?
 }
 
 /// Runs a network on a picture as a demand-driven libvips image.
 ///
 /// Asked for a cell of its grid, it reads the tile that the cell needs from the image before it, feeds the network, and hands out the part
-/// that is exact (tiling.md, "Per axis"). Cells that several consumers need are kept by a tile cache of two rows.
+/// that is exact (tiling.md, "Per axis"). `CellStore` keeps cells until all of their pixels were read.
 struct NetworkStageImage {
     let network: PreparedNetwork
     let options: NetworkOptions
@@ -42,6 +46,8 @@ struct NetworkStageImage {
     let engine: EngineProvider
     let context: ImageContext
     let stage: String
+    /// Whether reading the input twice would compute it twice.
+    var inputIsComputed = false
 
     /// - Returns: the lazily computed result, alpha joined again, and what was decided.
     func make(_ input: Image) throws(StageError) -> (image: Image, report: NetworkReport) {
@@ -64,7 +70,7 @@ struct NetworkStageImage {
     /// The image, with its pixels kept where they come only once and are needed twice: beside the network (alpha, chroma, `strength`).
     private func rereadable(_ image: Image) throws(StageError) -> Image {
         guard image.isStreamed, image.hasAlpha || options.strength < 1 || network.door.channels.map({ $0 != image.bands }) ?? false else { return image }
-        do { return try KeptPixels.of(image, budget: context.memoryBudget) } catch { throw .vips(error) }
+        do { return try image.kept(memoryBudget: context.memoryBudget) } catch { throw .vips(error) }
     }
 
     /// Pictures in spaces that no network knows are brought to sRGB. Data stays as it is.
@@ -158,12 +164,9 @@ struct NetworkStageImage {
 
     private func run(_ image: Image, sources: [Int], _ scale: PictureScale) throws(StageError) -> (Image, NetworkReport) {
         let geometry = try NetworkGeometry(network, plan: plan, options: options, width: image.width, height: image.height, stage: stage)
-        let channels = sources.count
-        let outputChannels = try geometry.outputChannels(channels: channels)
-        let tiles = try TileChooser(
-            network: network, geometry: geometry, tiling: options.tiling, channels: channels, outputChannels: outputChannels, threads: settings.threads,
-            isShared: settings.isShared, budget: context.memoryBudget, stage: stage
-        ).choose()
+        let input = try networkInput(image, sources, scale, geometry)
+        if let cut = try synchronisation(geometry, input), let result = try runSynchronised(cut, input, geometry) { return result }
+        let tiles = try chooseTiles(geometry, input)
         if let fixed = network.fixedTile {
             context.note("'\(stage)' runs in tiles of \(fixed.width) x \(fixed.height), the only size that its model takes")
         }
@@ -175,18 +178,24 @@ struct NetworkStageImage {
             context.note("'\(stage)' takes \(tile.width) x \(tile.height) and no less: a picture of \(image.width) x \(image.height) is extended by its reflection, and its right and bottom edges are approximate")
         }
         let precision = options.precision ?? settings.precision
-        let source = SampleSource(input: tileInput(image, tiles.plan.grid), bands: bands(sources, scale))
         let runner = TileRunner(
-            network: network, geometry: geometry, tiles: tiles, engine: engine, settings: settings, precision: precision, channels: channels,
-            outputChannels: outputChannels, source: source, result: resultScale(scale, outputChannels, image), context: context, stage: stage)
-        // Fail here, not in the middle of a picture, if the engine cannot take the network at this size.
-        try runner.prepare()
-        let header = GeneratedHeader(
-            width: geometry.outputWidth, height: geometry.outputHeight, bands: outputChannels, format: .float,
-            interpretation: interpretation(outputChannels, scale, image), demand: .fatStrip)
-        let result = try lazy(header, from: image, runner)
-        let tagged = try self.tagged(result, pictureScale(scale, image), interpretation: header.interpretation)
-        return (tagged, report(geometry, tiles.plan, precision))
+            network: network, geometry: geometry, tiles: tiles, engine: engine, settings: settings, precision: precision,
+            source: tileInput(image, tiles.plan.grid), input: input, context: context, stage: stage)
+        return (try rendered(runner), report(geometry, tiles.plan, precision))
+    }
+
+    private func networkInput(_ image: Image, _ sources: [Int], _ scale: PictureScale, _ geometry: NetworkGeometry) throws(StageError) -> NetworkInput {
+        let outputChannels = try geometry.outputChannels(channels: sources.count)
+        let resultingScale = pictureScale(scale, image)
+        return NetworkInput(image: image, sources: sources, scale: scale, resultingScale: resultingScale, bands: bands(sources, scale),
+                            outputChannels: outputChannels, result: resultScale(outputChannels, resultingScale))
+    }
+
+    func chooseTiles(_ geometry: NetworkGeometry, _ input: NetworkInput) throws(StageError) -> TileChoice {
+        try TileChooser(
+            network: network, geometry: geometry, tiling: options.tiling, channels: input.channels, outputChannels: input.outputChannels, threads: settings.threads,
+            isShared: settings.isShared, budget: context.memoryBudget, stage: stage
+        ).choose()
     }
 
     /// Exact tiles are promised only where the engine, asked on small images, does not contradict the graph.
@@ -201,6 +210,33 @@ struct NetworkStageImage {
         } catch {
             throw .host(error.message, stage: stage, code: .unsupported)
         }
+    }
+
+    /// The result as an image whose pixels are computed as they are asked for, in whole cells and somewhat ahead.
+    func rendered(_ runner: TileRunner) throws(StageError) -> Image {
+        // Fail here, not in the middle of a picture, if the engine cannot take the network at this size.
+        try runner.prepare()
+        let input = runner.input, grid = runner.tiles.plan.grid
+        let header = GeneratedHeader(
+            width: runner.geometry.outputWidth, height: runner.geometry.outputHeight, bands: input.outputChannels, format: .float,
+            interpretation: interpretation(input.outputChannels, input.resultingScale), demand: .fatStrip)
+        let cells = runner.cells()
+        let result: Image
+        do {
+            result = try Image.generated(header, from: [runner.source.image]) { area, output, _ in
+                let columns = grid.x.index(ofOutput: area.left)...grid.x.index(ofOutput: area.left + area.width - 1)
+                let rows = grid.y.index(ofOutput: area.top)...grid.y.index(ofOutput: area.top + area.height - 1)
+                do {
+                    try cells.read(area, columns: columns, rows: rows, into: output)
+                } catch let error as StageError {
+                    runner.context.record(error)
+                    throw VipsError(operation: nil, message: error.description)
+                }
+            }
+        } catch {
+            throw .vips(error)
+        }
+        return try tagged(result, input.resultingScale, interpretation: header.interpretation)
     }
 
     /// How each channel of the network reads the image's samples: full scale to 1, then the range, then the network's own scale.
@@ -225,8 +261,8 @@ struct NetworkStageImage {
     }
 
     /// `value = scale * y + bias` for what the network gives.
-    private func resultScale(_ scale: PictureScale, _ channels: Int, _ image: Image) -> (scale: Float, bias: Float) {
-        guard PictureScale.isPictureBands(channels), case .picture(let white) = pictureScale(scale, image),
+    private func resultScale(_ channels: Int, _ scale: PictureScale) -> (scale: Float, bias: Float) {
+        guard PictureScale.isPictureBands(channels), case .picture(let white) = scale,
               network.door.output.content == .samples || options.isOutputRangeGiven else { return (1, 0) }
         let factor = Float(white) / (options.outputWhite - options.outputBlack)
         return (factor, -options.outputBlack * factor)
@@ -239,8 +275,8 @@ struct NetworkStageImage {
         return .data
     }
 
-    private func interpretation(_ channels: Int, _ scale: PictureScale, _ image: Image) -> Interpretation {
-        guard PictureScale.isPictureBands(channels), case .picture(let white) = pictureScale(scale, image) else { return .multiband }
+    private func interpretation(_ channels: Int, _ scale: PictureScale) -> Interpretation {
+        guard PictureScale.isPictureBands(channels), case .picture(let white) = scale else { return .multiband }
         switch (channels, white) {
         case (1, 65535): return .grey16
         case (1, _): return .blackAndWhite
@@ -283,26 +319,7 @@ struct NetworkStageImage {
         return StreamedInput(image, keptRows: grid.y.tile + 2 * grid.y.cell)
     }
 
-    /// The result as an image whose pixels are computed as they are asked for, in whole cells and somewhat ahead.
-    private func lazy(_ header: GeneratedHeader, from image: Image, _ runner: TileRunner) throws(StageError) -> Image {
-        let cells = runner.cells(), grid = runner.tiles.plan.grid
-        do {
-            return try Image.generated(header, from: [image]) { area, output, _ in
-                let columns = grid.x.index(ofOutput: area.left)...grid.x.index(ofOutput: area.left + area.width - 1)
-                let rows = grid.y.index(ofOutput: area.top)...grid.y.index(ofOutput: area.top + area.height - 1)
-                do {
-                    try cells.read(area, columns: columns, rows: rows, into: output)
-                } catch let error as StageError {
-                    runner.context.record(error)
-                    throw VipsError(operation: nil, message: error.description)
-                }
-            }
-        } catch {
-            throw .vips(error)
-        }
-    }
-
-    private func report(_ geometry: NetworkGeometry, _ tiles: TilePlan, _ precision: Precision) -> NetworkReport {
+    func report(_ geometry: NetworkGeometry, _ tiles: TilePlan, _ precision: Precision) -> NetworkReport {
         NetworkReport(
             kind: geometry.kind, scale: geometry.scaleText, stride: geometry.stride, halo: geometry.halo,
             tile: (tiles.grid.x.tile, tiles.grid.y.tile), tiles: tiles.grid.count, isWhole: tiles.grid.isWhole, isApproximate: geometry.isApproximate,

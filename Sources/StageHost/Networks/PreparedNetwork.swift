@@ -22,6 +22,8 @@ final class PreparedNetwork: Sendable {
 
     let model: NetworkModel
     let graph: Model
+    /// What `model` holds, where it is not `graph` word for word: normalisations over the whole picture are spelt out for the engine.
+    private let steady: Model?
     let door: Door
     let analysis: SpatialAnalysis
     let claims = ClaimCheck()
@@ -45,6 +47,40 @@ final class PreparedNetwork: Sendable {
     /// The only size that the graph takes, where it is local all the same: pictures are run in tiles of exactly that, instead of being scaled to it.
     let fixedTile: (width: Int, height: Int)?
 
+    private let cut = Mutex<Result<CutNetwork, ONNXError>?>(nil)
+
+    /// The network cut at its global statistics, found when it is first asked for.
+    ///
+    /// - Throws: why it cannot be cut, naming the node.
+    func synchronised() throws(ONNXError) -> CutNetwork {
+        let found = cut.withLock { state -> Result<CutNetwork, ONNXError> in
+            if let state { return state }
+            let made = Result { () throws(ONNXError) in try CutNetwork(self) }
+            state = made
+            return made
+        }
+        return try found.get()
+    }
+
+    /// What is left of a network when the statistics that it takes over the whole image are inputs.
+    init(_ network: PreparedNetwork, cutTo model: SynchronisedModel) throws(ONNXError) {
+        graph = model.remainder
+        steady = nil
+        self.model = NetworkModel(key: "\(network.model.key) remainder", bytes: try graph.serialized())
+        door = network.door
+        analysis = model.analysis
+        scale = network.scale
+        bias = network.bias
+        keepsSize = network.keepsSize
+        range = nil
+        outputRange = nil
+        findings = []
+        file = network.file
+        fixedSize = nil
+        isFixedByGraph = false
+        fixedTile = nil
+    }
+
     /// - Parameters:
     ///   - key: equal keys mean equal bytes.
     ///   - file: the model's file as the pipeline names it.
@@ -54,7 +90,8 @@ final class PreparedNetwork: Sendable {
         let picture: PictureModel
         do throws(ONNXError) {
             picture = try PictureModel(try Model(serialized: bytes), Self.request(network))
-            model = try Self.model(picture, key: key, bytes: bytes)
+            steady = try Self.steady(picture)
+            model = try Self.model(picture, steady, key: key, bytes: bytes)
         } catch {
             throw StageError.host("\(file ?? "the model"): \(error)", stage: stage, code: .parameter)
         }
@@ -92,10 +129,16 @@ final class PreparedNetwork: Sendable {
                                     constants: Dictionary(constants, uniquingKeysWith: { _, last in last }))
     }
 
+    /// The graph with its statistics over the whole picture spelt out; nil where it takes none that can be.
+    private static func steady(_ picture: PictureModel) throws(ONNXError) -> Model? {
+        guard picture.analysis.klass == .global else { return nil }
+        return try picture.model.withSteadyStatistics(input: picture.input.name, output: picture.output.name, layout: picture.input.layout)
+    }
+
     /// The bytes for the engine: the file's own where nothing had to be changed.
-    private static func model(_ picture: PictureModel, key: String, bytes: [UInt8]) throws(ONNXError) -> NetworkModel {
-        guard picture.isChanged else { return NetworkModel(key: key, bytes: bytes) }
-        let changed = try picture.model.serialized()
+    private static func model(_ picture: PictureModel, _ steady: Model?, key: String, bytes: [UInt8]) throws(ONNXError) -> NetworkModel {
+        guard picture.isChanged || steady != nil else { return NetworkModel(key: key, bytes: bytes) }
+        let changed = try (steady ?? picture.model).serialized()
         return NetworkModel(key: changed.withUnsafeBytes { SHA256.hash($0).hex }, bytes: changed)
     }
 
@@ -128,7 +171,13 @@ final class PreparedNetwork: Sendable {
 
     /// Bytes of the largest set of tensors alive at once for a picture of this size; a generous guess where a shape cannot be followed.
     func memory(width: Int, height: Int, channels: Int) -> Int {
-        if let peak = try? graph.peakActivationBytes(with: inputShapes(width: width, height: height, channels: channels)) {
+        memory(of: steady ?? graph, width: width, height: height, channels: channels)
+    }
+
+    /// The same for a part of the graph.
+    func memory(of part: Model, width: Int, height: Int, channels: Int) -> Int {
+        let shapes = inputShapes(width: width, height: height, channels: channels).filter { name, _ in part.inputs.contains { $0.name == name } }
+        if let peak = try? part.peakActivationBytes(with: shapes) {
             // The engine reorders tensors into its own layouts beside the originals.
             let half = peak / 2
             return half.multipliedReportingOverflow(by: 3).overflow ? Int.max : half * 3

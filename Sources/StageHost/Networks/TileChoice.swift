@@ -36,8 +36,10 @@ struct TileChooser {
             if let fixed = network.fixedTile { return try fixedByModel(fixed.width, fixed.height) }
             switch tiling {
             case .whole:
-                return try whole(because: nil)
-            case .fixed(let tile, _):
+                return try whole(because: geometry.isTileable ? nil : geometry.reason)
+            case .sync where !geometry.isTileable:
+                return try whole(because: geometry.reason)
+            case .fixed(let tile, _), .sync(let tile?):
                 guard geometry.isTileable else {
                     throw StageError.host("the network cannot be cut into tiles: \(geometry.reason). With a halo, {tile: \(tile), halo: 64}, it is cut all the same, and the result is approximate",
                                           stage: stage, code: .parameter, parameter: "tiling")
@@ -47,7 +49,7 @@ struct TileChooser {
                     throw lack("a tile of \(tile) pixels needs \(byteText(memory(of: grid, streams: 1))) and the budget is \(byteText(budget)): a smaller tile, or more --max-memory")
                 }
                 return choice
-            case .auto, .exact:
+            case .auto, .exact, .sync:
                 guard geometry.isTileable else { return try whole(because: geometry.reason) }
                 return try tiled()
             }
@@ -67,16 +69,16 @@ struct TileChooser {
         if let choice = best([grid], within: budget) { return choice }
         let need = "the network needs \(byteText(memory(of: grid, streams: 1))) for the whole image of \(geometry.width) x \(geometry.height); the budget is \(byteText(budget))"
         guard let reason else { throw lack("\(need); a larger --max-memory or a smaller picture would do") }
-        throw lack("\(need). The network cannot be cut into tiles: \(reason). More --max-memory, or a smaller picture, would do")
+        throw lack("\(need). The network cannot be cut into tiles: \(reason). More --max-memory, or a smaller picture, would do\(network.synchronisationHint)")
     }
 
     /// The only tile that the model takes.
     private func fixedByModel(_ width: Int, _ height: Int) throws -> TileChoice {
         let subject = geometry.subject
         let isOther = switch tiling {
-        case .auto, .exact: false
+        case .auto, .exact, .sync(nil): false
         case .whole: (subject.width, subject.height) != (width, height)
-        case .fixed(let tile, _): (tile, tile) != (width, height)
+        case .fixed(let tile, _), .sync(let tile?): (tile, tile) != (width, height)
         }
         guard !isOther else {
             throw StageError.host("the model takes \(width) x \(height) pixels and no other size: leave 'tiling' out, and the picture is run in tiles of that",
@@ -94,11 +96,11 @@ struct TileChooser {
         let cheap = grids.filter { $0.cost <= TilePlan.maximumRecompute }
         if let choice = best(cheap, within: min(budget, Self.comfortable)) { return choice }
         // More memory than is comfortable, but no more of it than has to be.
-        let smallFirst = (tiling == .exact ? grids : cheap).sorted { estimatedMemory(of: $0, streams: 1) < estimatedMemory(of: $1, streams: 1) }
+        let smallFirst = (tiling != .auto ? grids : cheap).sorted { estimatedMemory(of: $0, streams: 1) < estimatedMemory(of: $1, streams: 1) }
         for grid in smallFirst where memory(of: grid, streams: 1) <= budget {
             return TileChoice(plan: TilePlan(grid: grid, memory: memory(of: grid, streams: 1)), streams: 1)
         }
-        let limit = tiling == .exact ? Double.greatestFiniteMagnitude : TilePlan.maximumRecompute
+        let limit = tiling != .auto ? Double.greatestFiniteMagnitude : TilePlan.maximumRecompute
         let plan = try TilePlan.choose(for: geometry.subject, budget: budget, maximumRecompute: limit) { width, height in
             network.memory(width: width, height: height, channels: channels)
         }

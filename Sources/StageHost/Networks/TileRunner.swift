@@ -3,12 +3,6 @@ internal import ONNX
 internal import Synchronization
 internal import Vips
 
-/// The image that a network reads, and how its samples become the network's channels.
-struct SampleSource: Sendable {
-    let input: any TileInput
-    let bands: [SampleReader.Band]
-}
-
 /// Computes cells of a network's result.
 ///
 /// Any number of threads may compute at once; each run has buffers of its own inside the compiled network.
@@ -19,30 +13,29 @@ final class TileRunner: Sendable {
     let engine: EngineProvider
     let settings: NeuralSettings
     let precision: Precision
-    let channels: Int
-    let outputChannels: Int
-    let source: SampleSource
-    /// `sample = scale * y + bias` for the network's output y.
-    let result: (scale: Float, bias: Float)
+    /// Where the pixels come from.
+    let source: any TileInput
+    let input: NetworkInput
     let context: ImageContext
     let stage: String
+    /// What inputs of the network hold that are not the picture: statistics over the whole of it.
+    let statistics: StatisticsRun?
     /// How often tiles were halved because the engine could not allocate what they need.
     private let halvings = Atomic<Int>(0)
 
     init(network: PreparedNetwork, geometry: NetworkGeometry, tiles: TileChoice, engine: EngineProvider, settings: NeuralSettings, precision: Precision,
-         channels: Int, outputChannels: Int, source: SampleSource, result: (scale: Float, bias: Float), context: ImageContext, stage: String) {
+         source: any TileInput, input: NetworkInput, context: ImageContext, stage: String, statistics: StatisticsRun? = nil) {
         self.network = network
         self.geometry = geometry
         self.tiles = tiles
         self.engine = engine
         self.settings = settings
         self.precision = precision
-        self.channels = channels
-        self.outputChannels = outputChannels
         self.source = source
-        self.result = result
+        self.input = input
         self.context = context
         self.stage = stage
+        self.statistics = statistics
     }
 
     private var grid: TileGrid { tiles.plan.grid }
@@ -75,8 +68,9 @@ final class TileRunner: Sendable {
     ///
     /// Where the engine cannot allocate the tile, the cell is put together from smaller ones, as exact as the large one.
     func cell(column: Int, row: Int) throws -> CellPixels {
+        _ = try statistics?.found()
         let x = grid.x.tile(at: column).keep, y = grid.y.tile(at: row).keep
-        let cell = CellPixels(area: Rect(left: x.lowerBound, top: y.lowerBound, width: x.count, height: y.count), bands: outputChannels)
+        let cell = CellPixels(area: Rect(left: x.lowerBound, top: y.lowerBound, width: x.count, height: y.count), bands: input.outputChannels)
         while true {
             let halved = halvings.load(ordering: .relaxed)
             do {
@@ -131,18 +125,19 @@ final class TileRunner: Sendable {
     private func run(_ tile: TileGrid.Tile, into cell: CellPixels, _ precision: Precision) throws {
         let width = tile.x.input.count, height = tile.y.input.count
         let compiled = try compiled(width: width, height: height, precision)
-        let reader = SampleReader(format: source.input.image.format, bands: source.input.image.bands,
+        let reader = SampleReader(format: source.image.format, bands: source.image.bands,
                                   columns: tile.x.input.map(geometry.extensionX.source(of:)), rows: tile.y.input.map(geometry.extensionY.source(of:)))
         let layout: SampleReader.Layout = network.door.isNHWC
-            ? .interleaved(width: width, bands: channels) : .planar(width: width, height: height)
+            ? .interleaved(width: width, bands: input.channels) : .planar(width: width, height: height)
         // The pixels come first and the engine's buffers after: a chain that uses one network twice would otherwise wait for buffers that it holds itself.
-        try source.input.withPixels(in: reader.source) { base, rowStride in
+        try source.withPixels(in: reader.source) { base, rowStride in
             do {
                 try compiled.run(output: network.door.outputName) { port, values in
-                    guard port.name == network.door.inputName, values.count == width * height * channels, let target = values.baseAddress else {
-                        throw StageError.host("the engine asks for \(values.count) values of '\(port.name)', \(width * height * channels) were expected", stage: stage)
+                    if try statistics?.fill(port, values) == true { return }
+                    guard port.name == network.door.inputName, values.count == width * height * input.channels, let target = values.baseAddress else {
+                        throw StageError.host("the engine asks for \(values.count) values of '\(port.name)', \(width * height * input.channels) were expected", stage: stage)
                     }
-                    try reader.copy(from: base, rowStride: rowStride, bands: source.bands, to: target, layout: layout)
+                    try reader.copy(from: base, rowStride: rowStride, bands: input.bands, to: target, layout: layout)
                 } read: { values, shape in
                     try write(values, shape, tile, cell)
                 }
@@ -162,7 +157,7 @@ final class TileRunner: Sendable {
         let top = max(area.top, tile.y.keep.lowerBound), bottom = min(area.top + area.height, tile.y.keep.upperBound)
         let offsetX = tile.x.keepOffset - tile.x.keep.lowerBound, offsetY = tile.y.keepOffset - tile.y.keep.lowerBound
         guard left < right, top < bottom else { return }
-        guard left + offsetX >= 0, right + offsetX <= size.width, top + offsetY >= 0, bottom + offsetY <= size.height, size.channels == outputChannels,
+        guard left + offsetX >= 0, right + offsetX <= size.width, top + offsetY >= 0, bottom + offsetY <= size.height, size.channels == input.outputChannels,
               let base = values.baseAddress else {
             throw StageError.host("the network gave \(size.width) x \(size.height) with \(size.channels) channels for a tile whose part up to \(right + offsetX) x \(bottom + offsetY) is needed",
                                   stage: stage, code: .internal)
@@ -179,7 +174,7 @@ final class TileRunner: Sendable {
                     let value = source.pointee
                     // 0 * x is 0 for every number, and NaN for NaN and both infinities: one check for a whole cell.
                     sum += 0 * value
-                    target.pointee = result.scale * value + result.bias
+                    target.pointee = input.result.scale * value + input.result.bias
                     source += step
                     target += size.channels
                 }
@@ -192,11 +187,11 @@ final class TileRunner: Sendable {
 
     private func compiled(width: Int, height: Int, _ precision: Precision) throws(StageError) -> any CompiledNetwork {
         let request = CompileRequest(
-            inputShapes: [network.door.inputName: network.inputShape(width: width, height: height, channels: channels)],
+            inputShapes: [network.door.inputName: network.inputShape(width: width, height: height, channels: input.channels)],
             precision: precision, device: settings.device, streams: tiles.streams, threads: settings.threads)
         do {
             return try engine.networks().network(network.model, request: request,
-                                                 memory: min(network.memory(width: width, height: height, channels: channels), 1 << 40) * tiles.streams)
+                                                 memory: min(network.memory(width: width, height: height, channels: input.channels), 1 << 40) * tiles.streams)
         } catch {
             throw StageError.host(error.message, stage: stage, code: error.kind == .outOfMemory ? .memory : .unsupported)
         }

@@ -13,7 +13,7 @@ extension DeclaredParameter {
             name: "output_range", kind: .doubles, doc: "What black and white are in the network's output; as range where not given.",
             unit: nil, isRequired: false, isDeprecated: false, range: nil, choices: [], fallback: nil, counts: 2...2),
         DeclaredParameter(
-            name: "tiling", kind: .json, doc: "How a large image is cut up: auto, exact, whole, or {tile: pixels, halo: pixels}.",
+            name: "tiling", kind: .json, doc: "How a large image is cut up: auto, exact, whole, sync, or {tile: pixels, halo: pixels}.",
             unit: nil, isRequired: false, isDeprecated: false, range: nil, choices: [], fallback: .json("\"auto\""), counts: 0...Int.max),
         DeclaredParameter(
             name: "precision", kind: .choice, doc: "Arithmetic of this stage; the run's where not given.",

@@ -1,0 +1,256 @@
+internal import Dispatch
+internal import Inference
+internal import ONNX
+internal import Synchronization
+internal import Vips
+
+/// Finds a network's global statistics over one image: pass after pass, each over all tiles.
+///
+/// Nothing is computed until the first value is asked for; who asks meanwhile waits. Memory is that of the tiles that run side by side.
+final class StatisticsRun: Sendable {
+    private let network: PreparedNetwork
+    private let cut: CutNetwork
+    private let geometry: NetworkGeometry
+    private let engine: EngineProvider
+    private let settings: NeuralSettings
+    private let precision: Precision
+    private let source: any TileInput
+    private let input: NetworkInput
+    private let context: ImageContext
+    private let stage: String
+    let grids: [PassGrid]
+    private let result = Mutex<Result<[String: TensorData], StageError>?>(nil)
+
+    /// - Parameters:
+    ///   - network: the one that was cut.
+    ///   - geometry: how the image is extended for it.
+    ///   - edge: the tile edge of the run that follows, in input pixels.
+    ///   - source: can be read in any order, and more than once.
+    /// - Throws: where a pass has no room for its tiles.
+    init(_ network: PreparedNetwork, cut: CutNetwork, geometry: NetworkGeometry, edge: Int, engine: EngineProvider, settings: NeuralSettings,
+         precision: Precision, source: any TileInput, input: NetworkInput, context: ImageContext, stage: String) throws(StageError) {
+        self.network = network
+        self.cut = cut
+        self.geometry = geometry
+        self.engine = engine
+        self.settings = settings
+        self.precision = precision
+        self.source = source
+        self.input = input
+        self.context = context
+        self.stage = stage
+        var grids: [PassGrid] = []
+        let edges = [edge] + TilePlan.ladder.sorted(by: >)
+        for pass in cut.passes {
+            grids.append(try PassGrid(pass.part, width: geometry.width, height: geometry.height, edges: edges, budget: context.memoryBudget, stage: stage) {
+                let one = network.memory(of: pass.part.model, width: $0, height: $1, channels: input.channels)
+                let (all, overflow) = one.multipliedReportingOverflow(by: $0 >= geometry.width && $1 >= geometry.height ? 1 : settings.threads)
+                return overflow ? .max : all
+            })
+        }
+        self.grids = grids
+    }
+
+    /// Sets an input that holds a statistic. Finds all statistics where nobody has.
+    ///
+    /// - Returns: false where the input is no statistic.
+    func fill(_ port: NetworkPort, _ values: UnsafeMutableBufferPointer<Float>) throws(StageError) -> Bool {
+        try Self.fill(port, values, from: try found())
+    }
+
+    /// All statistics by the name of the input that they fill.
+    func found() throws(StageError) -> [String: TensorData] {
+        let found = result.withLock { state -> Result<[String: TensorData], StageError> in
+            if let state { return state }
+            let made = Result { () throws(StageError) in try find() }
+            state = made
+            return made
+        }
+        return try found.get()
+    }
+
+    private static func fill(_ port: NetworkPort, _ values: UnsafeMutableBufferPointer<Float>, from known: [String: TensorData]) throws(StageError) -> Bool {
+        guard let tensor = known[port.name] else { return false }
+        guard tensor.values.count == values.count else {
+            throw .host("the statistic '\(port.name)' has \(tensor.values.count) values where the network takes \(values.count)", code: .internal)
+        }
+        _ = values.update(fromContentsOf: tensor.values)
+        return true
+    }
+
+    private func find() throws(StageError) -> [String: TensorData] {
+        var known: [String: TensorData] = [:]
+        do {
+            let sizes = try cut.model.values(forSizeOf: network.inputShapes(width: geometry.width, height: geometry.height, channels: input.channels))
+            for value in cut.model.sizeValues {
+                if let values = sizes[value.name] { known[value.name] = try TensorData(shape: value.shape, values: values) }
+            }
+        } catch {
+            throw .host("the network's sizes cannot be computed: \(error)", stage: stage, code: .geometry)
+        }
+        for (pass, grid) in zip(cut.passes, grids) {
+            for (statistic, sums) in zip(pass.part.statistics, try sums(of: pass, grid, known)) {
+                for fill in statistic.fills {
+                    guard let values = statistic.values(of: fill, from: sums), let tensor = try? TensorData(shape: fill.shape, values: values) else {
+                        throw .host("the statistic of '\(statistic.node)' does not have the extents \(fill.shape)", stage: stage, code: .internal)
+                    }
+                    guard values.allSatisfy(\.isFinite) else { throw notFinite(statistic) }
+                    known[fill.name] = tensor
+                }
+            }
+        }
+        return known
+    }
+
+    private func notFinite(_ statistic: Statistic) -> StageError {
+        StageError(code: .notFinite, stage: stage, plugin: "", message: "the statistic that the network's node '\(statistic.node)' takes over the picture is NaN or infinity")
+    }
+
+    // MARK: one pass
+
+    /// What a pass adds up over the whole image, one for each of its statistics.
+    private func sums(of pass: CutNetwork.Pass, _ grid: PassGrid, _ known: [String: TensorData]) throws(StageError) -> [StatisticSums] {
+        let runner = try PassRunner(pass, grid, known, self)
+        let count = grid.columns * grid.rows
+        let next = Atomic<Int>(0), failure = Mutex<StageError?>(nil)
+        // By tile, and merged in their order, so that the result does not depend on which thread was faster.
+        let tiles = Mutex<[[StatisticSums]?]>(Array(repeating: nil, count: count))
+        DispatchQueue.concurrentPerform(iterations: max(1, min(settings.threads, count))) { _ in
+            while failure.withLock({ $0 == nil }) {
+                let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
+                guard index < count else { return }
+                do throws(StageError) {
+                    if context.isCancelled { throw StageError.host("given up", stage: stage, code: .cancelled) }
+                    let sums = try runner.sums(column: index % grid.columns, row: index / grid.columns)
+                    tiles.withLock { $0[index] = sums }
+                } catch {
+                    failure.withLock { $0 = $0 ?? error }
+                }
+            }
+        }
+        if let error = failure.withLock({ $0 }) { throw error }
+        var totals = pass.part.statistics.map(\.emptySums)
+        for tile in tiles.withLock({ $0 }) {
+            for (index, sums) in (tile ?? []).enumerated() { totals[index].merge(sums) }
+        }
+        for (statistic, total) in zip(pass.part.statistics, totals) {
+            guard let tap = pass.part.taps.firstIndex(where: { $0.name == statistic.tap }), total.isComplete(for: statistic, over: grid.shapes[tap]) else {
+                throw .host("the tiles do not cover what '\(statistic.node)' reads", stage: stage, code: .internal)
+            }
+        }
+        return totals
+    }
+
+    /// Runs the tiles of one pass. Any number of threads may use it at once.
+    private struct PassRunner: Sendable {
+        private let pass: CutNetwork.Pass
+        private let grid: PassGrid
+        private let known: [String: TensorData]
+        private let run: StatisticsRun
+        private let tapShapes: [Size: [TapShape]]
+        private let compiled: [Size: any CompiledNetwork]
+        private let bytes: [UInt8]
+
+        private struct Size: Hashable { var width, height: Int }
+
+        init(_ pass: CutNetwork.Pass, _ grid: PassGrid, _ known: [String: TensorData], _ run: StatisticsRun) throws(StageError) {
+            (self.pass, self.grid, self.known, self.run) = (pass, grid, known, run)
+            var shapes: [Size: [TapShape]] = [:], networks: [Size: any CompiledNetwork] = [:]
+            do {
+                bytes = try pass.part.model.serialized()
+                for width in Set((0..<grid.columns).compactMap { grid.input(column: $0, row: 0)?.x.count }) {
+                    for height in Set((0..<grid.rows).compactMap { grid.input(column: 0, row: $0)?.y.count }) {
+                        shapes[Size(width: width, height: height)] = try pass.part.tapShapes(width: width, height: height)
+                    }
+                }
+            } catch {
+                throw .host("a pass over the picture cannot be made: \(error)", stage: run.stage, code: .internal)
+            }
+            tapShapes = shapes
+            for size in shapes.keys { networks[size] = try Self.compile(pass, bytes, size.width, size.height, run.precision, run) }
+            compiled = networks
+        }
+
+        /// Compiled networks of passes are kept between images only where they are small: there are as many as passes, each with its weights.
+        private static let largestKept = 4 << 20
+
+        private static func compile(_ pass: CutNetwork.Pass, _ bytes: [UInt8], _ width: Int, _ height: Int, _ precision: Precision, _ run: StatisticsRun)
+            throws(StageError) -> any CompiledNetwork {
+            let request = CompileRequest(
+                inputShapes: [run.network.door.inputName: run.network.inputShape(width: width, height: height, channels: run.input.channels)],
+                precision: precision, device: run.settings.device,
+                streams: run.settings.threads, threads: run.settings.threads)
+            do {
+                let networks = try run.engine.networks()
+                return bytes.count <= Self.largestKept ? try networks.network(NetworkModel(key: pass.key, bytes: bytes), request: request)
+                    : try networks.engine.compile(bytes, request: request)
+            } catch {
+                throw .host(error.message, stage: run.stage, code: error.kind == .outOfMemory ? .memory : .unsupported)
+            }
+        }
+
+        func sums(column: Int, row: Int) throws(StageError) -> [StatisticSums] {
+            guard let input = grid.input(column: column, row: row), let network = compiled[Size(width: input.x.count, height: input.y.count)] else { return [] }
+            let sums = try sums(column, row, input, network)
+            guard let bad = zip(pass.part.statistics, sums).first(where: { !$1.isFinite })?.0 else { return sums }
+            guard run.precision != .f32 else { throw notFinite(bad, input) }
+            // Half precision overflows where f32 does not; a second try tells which it was.
+            run.context.note("'\(run.stage)' gave NaN or infinity in \(run.precision.rawValue) and was run again in f32 there")
+            let exact = try Self.compile(pass, bytes, input.x.count, input.y.count, .f32, run)
+            let again = try self.sums(column, row, input, exact)
+            if let bad = zip(pass.part.statistics, again).first(where: { !$1.isFinite })?.0 { throw notFinite(bad, input) }
+            return again
+        }
+
+        private func notFinite(_ statistic: Statistic, _ input: (x: Range<Int>, y: Range<Int>)) -> StageError {
+            StageError(code: .notFinite, stage: run.stage, plugin: "", message: """
+                what the network's node '\(statistic.node)' reads holds NaN or infinity in the part from (\(input.x.lowerBound), \(input.y.lowerBound)) \
+                to (\(input.x.upperBound), \(input.y.upperBound))
+                """)
+        }
+
+        private func sums(_ column: Int, _ row: Int, _ input: (x: Range<Int>, y: Range<Int>), _ network: any CompiledNetwork) throws(StageError) -> [StatisticSums] {
+            let width = input.x.count, height = input.y.count
+            guard let shapes = tapShapes[Size(width: width, height: height)] else { return [] }
+            var sums = pass.part.statistics.map(\.emptySums)
+            do {
+                try network.run(outputs: pass.part.taps.map(\.name)) { port, values in
+                    try fill(port, values, input)
+                } read: { tap, values, extents in
+                    guard shapes[tap].extents.reduce(1, *) == values.count else {
+                        throw StageError.host("the engine gave '\(pass.part.taps[tap].name)' the extents \(extents), \(shapes[tap].extents) were expected", code: .internal)
+                    }
+                    guard let kept = grid.kept(tap: tap, column: column, row: row) else { return }
+                    guard kept.x.upperBound <= shapes[tap].width, kept.y.upperBound <= shapes[tap].height else {
+                        throw StageError.host("a tile of \(width) x \(height) holds too little of '\(pass.part.taps[tap].name)'", code: .internal)
+                    }
+                    for (index, statistic) in pass.part.statistics.enumerated() where statistic.tap == pass.part.taps[tap].name {
+                        sums[index].add(values, shape: shapes[tap], of: statistic, x: kept.x, y: kept.y)
+                    }
+                }
+            } catch let error as StageError {
+                throw error.stage.isEmpty ? .host(error.message, stage: run.stage, code: error.code) : error
+            } catch let error as EngineError {
+                throw .host(error.message, stage: run.stage, code: .internal)
+            } catch {
+                throw .host("\(error)", stage: run.stage, code: .io)
+            }
+            return sums
+        }
+
+        private func fill(_ port: NetworkPort, _ values: UnsafeMutableBufferPointer<Float>, _ input: (x: Range<Int>, y: Range<Int>)) throws {
+            if try StatisticsRun.fill(port, values, from: known) { return }
+            let width = input.x.count, height = input.y.count
+            guard port.name == run.network.door.inputName, values.count == width * height * run.input.channels, let target = values.baseAddress else {
+                throw StageError.host("the engine asks for \(values.count) values of '\(port.name)', which nobody has", code: .internal)
+            }
+            let reader = SampleReader(format: run.source.image.format, bands: run.source.image.bands, columns: input.x.map(run.geometry.extensionX.source(of:)),
+                                      rows: input.y.map(run.geometry.extensionY.source(of:)))
+            let layout: SampleReader.Layout = run.network.door.isNHWC
+                ? .interleaved(width: width, bands: run.input.channels) : .planar(width: width, height: height)
+            try run.source.withPixels(in: reader.source) { base, rowStride in
+                try reader.copy(from: base, rowStride: rowStride, bands: run.input.bands, to: target, layout: layout)
+            }
+        }
+    }
+}
