@@ -55,7 +55,7 @@ let package = Package(
         .target(name: "ONNX", dependencies: [protobuf], exclude: ["Generated/generate.sh", "Generated/onnx.proto"],
                 swiftSettings: strict),
         module("Networks", ["ONNX"]),
-        module("Inference", ["ONNX", "COpenVINO"]),
+        module("Inference", ["ONNX", "COpenVINO", "ContentHash"]),
         module("AquatintPlugin", ["CAquatintPlugin"]),
         module("ContentHash", []),
         module("NeuralStages", ["AquatintPlugin", "Networks"]),

@@ -77,9 +77,11 @@ public final class Batch: Sendable {
         }
         clearLeftovers()
         stop.observe { [weak self] level in self?.stopped(level) }
+        settlePrecision()
         WorkerPool.run(count: plan.images.count, threads: schedule.jobs, while: { [self] in shouldContinue }) { [self] index in
             work(plan.images[index])
         }
+        reportPrecision()
         var summary = state.withLock { state in
             state.isOver = true
             return state.summary
@@ -94,7 +96,7 @@ public final class Batch: Sendable {
         RunHeader(
             pipeline: session.pipeline.source.name, images: plan.images.count, inputBytes: plan.images.reduce(0) { $0 &+ $1.bytes }, skipped: plan.strays,
             jobs: schedule.jobs, threadsPerImage: schedule.threads, memoryBudget: Schedule.budget(settings),
-            engine: session.usesNetworks ? "networks in \(settings.precision.rawValue) on \(settings.device)" : nil)
+            engine: session.usesNetworks ? "networks in \(settings.precision == .auto ? "automatic precision" : settings.precision.description) on \(settings.device)" : nil)
     }
 
     private var shouldContinue: Bool {
@@ -121,6 +123,30 @@ public final class Batch: Sendable {
         for folder in Set(plan.images.flatMap(\.outputs).map(Path.directory)) { OutputTransaction.clearLeftovers(in: folder) }
     }
 
+    /// Lets the networks of the run choose their arithmetic on the first image that has to be made.
+    private func settlePrecision() {
+        guard session.usesNetworks, settings.precision == .auto, session.stages.hasFasterTypes else { return }
+        let context = ImageContext(memoryBudget: memoryPerImage, isRehearsal: true)
+        // As an image before the first, so that the second Ctrl-C gives it up too.
+        state.withLock { $0.contexts[-1] = context }
+        defer {
+            context.finish()
+            state.withLock { _ = $0.contexts.removeValue(forKey: -1) }
+        }
+        let images = plan.images.lazy.filter { [self] planned in
+            guard planned.problem == nil, let status = FileStatus(planned.input.path) else { return false }
+            return reasonToSkip(planned, status) == nil
+        }
+        PrecisionRehearsal(session: session, images: images, context: context).run()
+        reportPrecision()
+    }
+
+    private func reportPrecision() {
+        for note in session.stages.newPrecisionNotes() { report(.note(note)) }
+    }
+
+    private var memoryPerImage: Int { min(schedule.memoryPerImage, session.pipeline.limits.maxMemory ?? .max) }
+
     // MARK: one image
 
     private func work(_ planned: PlannedImage) {
@@ -144,7 +170,7 @@ public final class Batch: Sendable {
             return finish(result)
         }
         report(.imageStarted(index: planned.index, input: planned.input.path))
-        let context = ImageContext(memoryBudget: min(schedule.memoryPerImage, session.pipeline.limits.maxMemory ?? .max))
+        let context = ImageContext(memoryBudget: memoryPerImage)
         state.withLock { $0.contexts[planned.index] = context }
         defer { state.withLock { _ = $0.contexts.removeValue(forKey: planned.index) } }
         if stop.state == .abandoning { context.cancel() }

@@ -15,11 +15,11 @@ public struct Explanation: Sendable {
 
     /// Opens the input's header and builds everything, without computing pixels (but where a stage answers with numbers).
     public init(input path: String, session: RunSession, memoryBudget: Int) throws(RunError) {
-        let context = ImageContext(memoryBudget: memoryBudget)
+        let context = ImageContext(memoryBudget: memoryBudget, isRehearsal: true)
         defer { context.finish() }
         let planned = PlannedImage(index: 0, input: InputFile(path: path, folder: ""), outputs: session.pipeline.outputs.map { _ in "" }, bytes: 0)
         do throws(ImageFailure) {
-            let opened = try InputImage.open(path, session: session, context: context)
+            let opened = try InputImage.open(path, session: session, context: context, isStreamable: !session.usesNetworks)
             guard let frame = opened.frames.first else { throw ImageFailure("load", "there is no page") }
             let scope = ImageScope(input: frame, facts: opened.facts, shared: session.images, variables: session.variables)
             var builder = ImageBuilder(pipeline: session.pipeline, library: session.library, stages: session.stages, context: context, scope: scope)

@@ -18,8 +18,8 @@ public struct RunSettings: Sendable {
     public var jobs: Int?
     /// Bytes for the whole run; nil: half of what the machine, or the control group, has.
     public var memory: Int?
-    /// Arithmetic of neural stages. `auto` is f32: the reference, and the only type that is right for every network unchecked.
-    public var precision: Precision = .f32
+    /// Arithmetic of neural stages.
+    public var precision = PrecisionRequest.auto
     public var device = "CPU"
     /// Stop at the first failed image.
     public var failsFast = false

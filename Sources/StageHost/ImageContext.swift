@@ -7,16 +7,27 @@ public final class ImageContext: Sendable {
     private let cancelledFlag = Atomic<Bool>(false)
     private let failure = Mutex<StageError?>(nil)
     private let spokenNotes = Mutex<[String]>([])
+    private let missesProbes = Atomic<Bool>(false)
     private let endings = Mutex<[@Sendable () -> Void]>([])
 
     /// Bytes that the stages of this image may use together, roughly.
     public let memoryBudget: Int
 
-    public init(memoryBudget: Int) { self.memoryBudget = memoryBudget }
+    /// Whether the picture is only looked at, to decide or explain: what several outputs share is not computed for them.
+    public let isRehearsal: Bool
+
+    public init(memoryBudget: Int, isRehearsal: Bool = false) {
+        self.memoryBudget = memoryBudget
+        self.isRehearsal = isRehearsal
+    }
 
     /// True once the image was given up: Ctrl-C, or a time limit.
     public var isCancelled: Bool { cancelledFlag.load(ordering: .relaxed) }
     public func cancel() { cancelledFlag.store(true, ordering: .relaxed) }
+
+    /// True once a network wanted to be tried on parts of the picture which is decoded from top to bottom: open it for reading in any order, and begin again.
+    public var wantsRandomAccess: Bool { missesProbes.load(ordering: .relaxed) }
+    func wishForRandomAccess() { missesProbes.store(true, ordering: .relaxed) }
 
     /// What a stage said while pixels were computed, which libvips can only pass on as text. The first one counts: the
     /// later ones follow from it.

@@ -19,7 +19,7 @@ public struct StageResult: Sendable {
 public final class StageSession: Sendable {
     public let library: StageLibrary
     public let settings: NeuralSettings
-    public let engine = EngineProvider()
+    public let engine: EngineProvider
     public let files: FileLookup
     private let instances = Mutex<[InstanceKey: StageInstance]>([:])
     /// With the instance that each came from: its address is part of the key, and must not be given to another one meanwhile.
@@ -34,6 +34,7 @@ public final class StageSession: Sendable {
     public init(library: StageLibrary, settings: NeuralSettings, files: FileLookup) {
         self.library = library
         self.settings = settings
+        engine = EngineProvider(cacheFolder: settings.cacheFolder)
         self.files = files
     }
 
@@ -144,13 +145,23 @@ public final class StageSession: Sendable {
             guard let device = devices.first(where: { $0.name == settings.device || $0.name.hasPrefix(settings.device + ".") }) else {
                 throw EngineError(.unavailable, "there is no device '\(settings.device)'; the engine has \(devices.map(\.name).joined(separator: ", "))")
             }
-            guard device.precisions.contains(settings.precision) else {
-                throw EngineError(.unavailable, "\(device.name) (\(device.fullName)) does not compute in \(settings.precision.rawValue), but in \(device.precisions.map(\.rawValue).joined(separator: ", "))")
+            guard case .exactly(let precision) = settings.precision else { return }
+            guard device.precisions.contains(precision) else {
+                throw EngineError(.unavailable, "\(device.name) (\(device.fullName)) does not compute in \(precision.rawValue), but in \(device.precisions.map(\.rawValue).joined(separator: ", "))")
             }
         } catch {
             throw .host(error.message, code: .unsupported)
         }
     }
+
+    /// Whether the device has arithmetic that `precision: auto` could choose. Loads the engine: for pipelines with networks only.
+    public var hasFasterTypes: Bool {
+        let devices = (try? engine.networks().engine.devices()) ?? []
+        return devices.first { $0.name == settings.device || $0.name.hasPrefix(settings.device + ".") }?.precisions.contains { $0 != .f32 } ?? false
+    }
+
+    /// What `precision: auto` has decided since this was asked last, one sentence for each network.
+    public func newPrecisionNotes() -> [String] { engine.precisions.newNotes() }
 
     // MARK: instances and networks
 

@@ -76,7 +76,7 @@ struct Explain: ParsableCommand {
         var run = RunSettings(output: "")
         run.memory = try maxMemory.map(bytes)
         let budget = Batch.memoryBudget(run)
-        let session = try RunSession(library: library, pipeline: pipeline, set: set, neural: NeuralSettings(threads: Machine.cores), memoryBudget: budget)
+        let session = try RunSession(library: library, pipeline: pipeline, set: set, neural: NeuralSettings(threads: Machine.cores, cacheFolder: cacheFolder), memoryBudget: budget)
         let explanation = try input.map { try Explanation(input: $0, session: session, memoryBudget: budget) }
         let printer = ExplanationPrinter(session: session, explanation: explanation)
         Terminal.standardOutput(json ? printer.json.text() + "\n" : printer.text)

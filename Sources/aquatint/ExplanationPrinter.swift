@@ -51,16 +51,22 @@ struct ExplanationPrinter {
         if let network = stage.network {
             let halo = network.halo
             lines.append("      network: \(network.kind), scale \(network.scale.x) x \(network.scale.y), stride \(network.stride.x) x \(network.stride.y), "
-                + "halo left \(halo.left) right \(halo.right) top \(halo.top) bottom \(halo.bottom)\(network.isApproximate ? " (given, approximate)" : "")")
+                + "halo left \(halo.left) right \(halo.right) top \(halo.top) bottom \(halo.bottom)\(origin(ofHaloIn: network))")
             lines.append("      " + (network.isWhole ? "run whole" : "\(network.tiles) tiles of \(network.tile.width) x \(network.tile.height)")
                 + ", \(network.precision.rawValue) on \(network.device), about \(byteText(network.memory))")
             if network.passes > 0 {
                 lines.append("      statistics over the whole picture: \(network.passes) pass\(network.passes == 1 ? "" : "es") over it before"
                     + (network.work.map { ", in all \(($0 * 10).rounded() / 10) times the work of one run" } ?? ""))
             }
+            if let reason = network.precisionReason { lines.append("      \(network.precision.rawValue) chosen: \(reason)") }
             for reason in network.deciding.prefix(5) { lines.append("      \(network.passes > 0 ? "synchronised" : "not tileable"): \(reason)") }
         }
         return lines
+    }
+
+    private func origin(ofHaloIn network: NetworkReport) -> String {
+        guard network.isApproximate else { return "" }
+        return network.haloError == nil ? " (given, approximate)" : " (measured, not guaranteed)"
     }
 
     var json: JSON {
@@ -85,8 +91,9 @@ struct ExplanationPrinter {
             ("stages", .array([.int(index + 1)])), ("class", .string(network.kind)), ("scale", .array([.string(network.scale.x), .string(network.scale.y)])),
             ("stride", .array([.int(network.stride.x), .int(network.stride.y)])),
             ("halo", .object([("left", .int(network.halo.left)), ("right", .int(network.halo.right)), ("top", .int(network.halo.top)), ("bottom", .int(network.halo.bottom))])),
-            ("tile", .array([.int(network.tile.width), .int(network.tile.height)])), ("precision", .string(network.precision.rawValue)), ("fused", .bool(false)),
-            ("passes", .int(network.passes)), ("work", network.work.map { .double($0) } ?? .null),
+            ("tile", .array([.int(network.tile.width), .int(network.tile.height)])), ("precision", .string(network.precision.rawValue)),
+            ("precision_reason", network.precisionReason.map { .string($0) } ?? .null), ("halo_measured_error", network.haloError.map { .double($0) } ?? .null),
+            ("passes", .int(network.passes)), ("work", network.work.map { .double($0) } ?? .null), ("fused", .bool(false)),
         ])
     }
 }

@@ -9,18 +9,6 @@ import Vips
 struct Run: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Run a pipeline over files and folders.")
 
-    /// `--precision`.
-    enum PrecisionChoice: String, ExpressibleByArgument, CaseIterable {
-        case auto, f32, f16, bf16
-        var precision: Precision {
-            switch self {
-            case .auto, .f32: .f32
-            case .f16: .f16
-            case .bf16: .bf16
-            }
-        }
-    }
-
     @Argument(help: "A pipeline file, or the bare name of one on the pipeline path.")
     var pipeline: String
 
@@ -60,8 +48,8 @@ struct Run: ParsableCommand {
     @Option(name: .customLong("max-memory"), help: ArgumentHelp("Memory for the whole run, such as 2GiB; half of the machine's by default.", valueName: "size"))
     var maxMemory: String?
 
-    @Option(help: "Arithmetic of neural stages. auto is f32: the only type that is right for every network unchecked.")
-    var precision = PrecisionChoice.auto
+    @Option(help: ArgumentHelp("Arithmetic of neural stages. auto is f32, or a faster type of the device where probes prove it right.", valueName: "auto|f32|f16|bf16"))
+    var precision = PrecisionRequest.auto
 
     @Option(help: "The inference engine's device, such as CPU or GPU.")
     var device = "CPU"
@@ -91,7 +79,7 @@ struct Run: ParsableCommand {
         run.overwrite = overwrite
         run.jobs = jobs
         run.memory = try maxMemory.map(bytes)
-        run.precision = precision.precision
+        run.precision = precision
         run.device = device.lowercased() == "auto" ? "CPU" : device
         run.failsFast = failFast
         if let jobs, jobs < 1 { throw RunError(.usage, "--jobs takes a number from 1") }
@@ -101,7 +89,7 @@ struct Run: ParsableCommand {
         VipsLibrary.onWarning { text in if verbose { Terminal.standardError("libvips: \(text)\n") } }
 
         let found = try selection().resolve(knownExtensions: Self.loadable) { Image.loader(forFile: $0) != nil }
-        let neural = NeuralSettings(precision: run.precision, device: run.device, threads: Machine.cores, isShared: found.files.count > 1)
+        let neural = NeuralSettings(precision: run.precision, device: run.device, threads: Machine.cores, isShared: found.files.count > 1, cacheFolder: cacheFolder)
         let session = try RunSession(library: library, pipeline: pipeline, set: set, neural: neural, memoryBudget: Batch.memoryBudget(run))
         let plan = try RunPlan(found, session: session, settings: run)
         if dryRun { return printPlan(plan) }

@@ -1,5 +1,6 @@
 public import ArgumentParser
 import Foundation
+public import Inference
 import PipelineLanguage
 public import Runner
 import StageHost
@@ -115,3 +116,14 @@ func bytes(_ text: String) throws(RunError) -> Int {
 
 extension Terminal.Colour: ExpressibleByArgument {}
 extension RunSettings.Overwrite: ExpressibleByArgument {}
+
+extension PrecisionRequest: ExpressibleByArgument {
+    public init?(argument: String) { self.init(name: argument) }
+    public static var allValueStrings: [String] { allNames }
+    public var defaultValueDescription: String { description }
+}
+
+/// Where this process may keep what it finds out.
+var cacheFolder: String? {
+    CacheLocation.folder(environment: ProcessInfo.processInfo.environment, current: FileManager.default.currentDirectoryPath)
+}

@@ -167,7 +167,7 @@ private struct SmallNetwork {
         let options = try NetworkOptions(values.merging(["tiling": tiling]) { given, _ in given }, stage: "onnx")
         let network = try PreparedNetwork(try plan.network(), key: UUID().uuidString, stage: "onnx")
         let context = ImageContext(memoryBudget: 2 << 30)
-        let (result, report) = try NetworkStageImage(network: network, options: options, plan: plan, settings: NeuralSettings(threads: 2),
+        let (result, report) = try NetworkStageImage(network: network, options: options, plan: plan, settings: NeuralSettings(precision: .exactly(.f32), threads: 2),
                                                      engine: PictureEngine.provider, context: context, stage: "onnx").make(image)
         return (result, report, context.notes)
     }
@@ -182,6 +182,14 @@ enum Scene {
             return Float(residue) / 500 - 1
         }
         return try Image.samples(values.withUnsafeBytes { Array($0) }, width: width, height: height, bands: bands, format: .float, interpretation: .multiband)
+    }
+
+    /// The picture as a file that is being decoded: read once, from top to bottom.
+    static func withStreamed<Result>(_ picture: Image, _ body: (Image) throws -> Result) throws -> Result {
+        let path = NSTemporaryDirectory() + "scene-\(UUID().uuidString).png"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        try picture.save(path)
+        return try body(try Image.load(path, access: .sequential).taggedAsOpened())
     }
 
     static func picture(width: Int, height: Int, bands: Int, white: Int, _ value: (_ x: Int, _ y: Int, _ band: Int) -> Int) throws -> Image {

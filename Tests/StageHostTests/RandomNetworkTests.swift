@@ -146,7 +146,7 @@ private struct Subject {
 
     func run(_ image: Image, tiling: Value, memory: Int = 2 << 30) throws -> (image: Image, report: NetworkReport) {
         try NetworkStageImage(network: network, options: try NetworkOptions(["tiling": tiling], stage: "onnx"),
-                              plan: try Self.plan(stage, image.width, image.height, image.bands), settings: NeuralSettings(threads: 1),
+                              plan: try Self.plan(stage, image.width, image.height, image.bands), settings: NeuralSettings(precision: .exactly(.f32), threads: 1),
                               engine: PictureEngine.provider, context: ImageContext(memoryBudget: memory), stage: "onnx").make(image)
     }
 

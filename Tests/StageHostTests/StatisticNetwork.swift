@@ -43,7 +43,7 @@ struct StatisticNetwork {
             .plan([PluginImage(width: image.width, height: image.height, bands: image.bands, space: image.bands == 1 ? .grey : .srgb)])
         let options = try NetworkOptions(values, stage: "onnx")
         let network = try PreparedNetwork(try plan.network(), key: UUID().uuidString, stage: "onnx")
-        return try NetworkStageImage(network: network, options: options, plan: plan, settings: NeuralSettings(threads: 2), engine: Self.provider,
+        return try NetworkStageImage(network: network, options: options, plan: plan, settings: NeuralSettings(precision: .exactly(.f32), threads: 2), engine: Self.provider,
                                      context: ImageContext(memoryBudget: memory), stage: "onnx").make(image)
     }
 

@@ -110,7 +110,7 @@ enum WildModels {
 
     private static let session: Result<StageSession, any Error> = Result {
         StageSession(library: try StageLibrary(search: PluginSearch(option: [BuiltPlugins.directory], environment: [:], executable: nil), host: BuiltPlugins.host),
-                     settings: NeuralSettings(threads: 2), files: FileLookup(folders: [folder]))
+                     settings: NeuralSettings(precision: .exactly(.f32), threads: 2), files: FileLookup(folders: [folder]))
     }
 
     /// Applies the `onnx` stage to a picture, as a pipeline does.

@@ -99,7 +99,7 @@ struct ImageBuilder {
             return
         }
         var entry = ImageScope.Entry(image: image, isExpensive: isExpensive)
-        if isExpensive, let name = use.asName, readers.count(of: name) > 1 { entry = try materialised(entry, label) }
+        if isExpensive, !context.isRehearsal, let name = use.asName, readers.count(of: name) > 1 { entry = try materialised(entry, label) }
         scope.advance(to: entry, named: use.asName)
     }
 

@@ -34,8 +34,7 @@ struct ImageJob {
     }
 
     private func make() throws(ImageFailure) -> Outcome {
-        let opened = try InputImage.open(planned.input.path, session: session, context: context)
-        let prepared = try outputs(of: opened)
+        let (opened, prepared) = try opened()
         var transaction = OutputTransaction()
         for (index, output) in prepared.enumerated() {
             let share = 1 / Double(prepared.count), start = Double(index) * share
@@ -56,6 +55,19 @@ struct ImageJob {
         return Outcome(pixels: opened.facts.width * opened.facts.height * max(1, opened.frames.count), traces: prepared.first?.traces ?? [])
     }
 
+    /// The input and its outputs, not computed yet. It is decoded from top to bottom where the pipeline allows that and no network wants to see parts of it first.
+    private func opened() throws(ImageFailure) -> (InputImage, [PreparedOutput]) {
+        do throws(ImageFailure) {
+            let opened = try InputImage.open(planned.input.path, session: session, context: context)
+            let prepared = try outputs(of: opened)
+            if !context.wantsRandomAccess { return (opened, prepared) }
+        } catch {
+            guard context.wantsRandomAccess else { throw error }
+        }
+        let opened = try InputImage.open(planned.input.path, session: session, context: context, isStreamable: false)
+        return (opened, try outputs(of: opened))
+    }
+
     /// An image that is ready to be saved.
     struct PreparedOutput {
         var image: Image
@@ -71,7 +83,7 @@ struct ImageJob {
             let scope = ImageScope(input: frame, facts: opened.facts, shared: session.images, variables: session.variables)
             var builder = ImageBuilder(pipeline: session.pipeline, library: session.library, stages: session.stages, context: context, scope: scope)
             try builder.run(session.pipeline.stages, skippingFirst: opened.firstStageIsDone)
-            if session.pipeline.outputs.count > 1, builder.scope.previous.isExpensive {
+            if session.pipeline.outputs.count > 1, builder.scope.previous.isExpensive, !context.isRehearsal {
                 builder.scope.previous = try builder.materialised(builder.scope.previous, "outputs")
             }
             var images: [(Image, ImageBuilder)] = []

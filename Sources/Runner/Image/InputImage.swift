@@ -14,7 +14,9 @@ struct InputImage {
     var firstStageIsDone = false
 
     /// Opens a file as the pipeline's `input` says: loader options, pages, rotation, limits.
-    static func open(_ path: String, session: RunSession, context: ImageContext) throws(ImageFailure) -> InputImage {
+    ///
+    /// - Parameter isStreamable: whether it may be decoded from top to bottom where the pipeline allows that; otherwise its pixels can be read in any order.
+    static func open(_ path: String, session: RunSession, context: ImageContext, isStreamable: Bool = true) throws(ImageFailure) -> InputImage {
         guard let loader = Image.loader(forFile: path) else {
             throw ImageFailure("load", "not an image that libvips can read, or damaged at its start")
         }
@@ -35,12 +37,12 @@ struct InputImage {
                     context.note("'thumbnail_image' lowers the depth from 16 to 8 bits, as libvips does")
                 }
                 // A thumbnail is decoded from top to bottom, once: whatever reads it in another order needs its pixels kept.
-                let frame = StreamingCheck(session).allows ? small : try small.materialised()
+                let frame = isStreamable && StreamingCheck(session).allows ? small : try small.materialised()
                 return InputImage(frames: [try frame.taggedAsOpened()], facts: facts, format: header.format, firstStageIsDone: true)
             }
             var image = header
             let isTurned = pipeline.input.autorot && header.orientation > 1
-            if !isSeveral, !isTurned, StreamingCheck(session).allows {
+            if isStreamable, !isSeveral, !isTurned, StreamingCheck(session).allows {
                 image = try Image.load(path, access: .sequential, options: options)
             }
             // Pages first: turned as one tall image they would lie side by side.

@@ -9,7 +9,19 @@ public final class EngineProvider: Sendable {
     /// What they may hold together: pictures of many sizes that are run whole would each leave their buffers behind.
     private static let memory = 512 << 20
 
-    public init() {}
+    /// The verdicts of `precision: auto`.
+    public let precisions: PrecisionChooser
+
+    /// - Parameter cacheFolder: where verdicts are kept between processes (`CacheLocation`); nil for nowhere.
+    public init(cacheFolder: String? = nil) {
+        precisions = PrecisionChooser(cacheFolder: cacheFolder)
+    }
+
+    /// An engine that is there already.
+    init(_ networks: NetworkCache, cacheFolder: String? = nil) {
+        precisions = PrecisionChooser(cacheFolder: cacheFolder)
+        loaded.withLock { $0 = .success(networks) }
+    }
 
     /// The compiled networks. Loads the engine at the first call; a failure is remembered.
     public func networks() throws(EngineError) -> NetworkCache {

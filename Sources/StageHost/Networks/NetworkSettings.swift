@@ -4,20 +4,23 @@ internal import PipelineLanguage
 
 /// How the neural stages of a run are computed.
 public struct NeuralSettings: Sendable {
-    /// `--precision`. Nothing asked for is f32: a faster type is not always right (it must be checked against f32 on the user's own pictures).
-    public var precision: Precision
+    /// `--precision`.
+    public var precision: PrecisionRequest
     /// `--device`, by the engine's name.
     public var device: String
     /// CPU threads for inference, all streams together.
     public var threads: Int
     /// Whether several images are in flight, so that networks must serve them side by side.
     public var isShared: Bool
+    /// Where what was found out is kept between runs (`CacheLocation`); nil for nowhere.
+    public var cacheFolder: String?
 
-    public init(precision: Precision = .f32, device: String = "CPU", threads: Int, isShared: Bool = false) {
+    public init(precision: PrecisionRequest = .auto, device: String = "CPU", threads: Int, isShared: Bool = false, cacheFolder: String? = nil) {
         self.precision = precision
         self.device = device
         self.threads = threads
         self.isShared = isShared
+        self.cacheFolder = cacheFolder
     }
 }
 
@@ -40,7 +43,7 @@ struct NetworkOptions {
     var black: Float, white: Float
     var outputBlack: Float, outputWhite: Float
     var tiling = Tiling.auto
-    var precision: Precision?
+    var precision: PrecisionRequest?
     var strength: Float = 1
     /// Whether the pipeline says how the network's output is to be read.
     private(set) var isOutputRangeGiven = false
@@ -99,7 +102,7 @@ struct NetworkOptions {
         outputWhite = output[1]
         if let value = values["strength"]?.number { strength = Float(value) }
         if case .string(let name)? = values["precision"] {
-            guard let known = Precision(rawValue: name) else { throw fail("precision", "is one of \(Precision.allCases.map(\.rawValue).joined(separator: ", "))") }
+            guard let known = PrecisionRequest(name: name) else { throw fail("precision", "is one of \(PrecisionRequest.allNames.joined(separator: ", "))") }
             precision = known
         }
         if let value = values["tiling"] { tiling = try Self.tiling(value, fail) }

@@ -20,14 +20,18 @@ public struct NetworkReport: Sendable {
     public var tile: (width: Int, height: Int)
     public var tiles: Int
     public var isWhole: Bool
-    /// Whether a halo that the user gave overrules the derived one.
+    /// Whether a halo that the user gave, or that was measured, overrules the derived one.
     public var isApproximate: Bool
     public var precision: Precision
+    /// Why `auto` chose it; nil where it was asked for.
+    public var precisionReason: String?
     public var device: String
     /// Bytes that one run needs, roughly.
     public var memory: Int
     /// The nodes that keep the network from being tiled, with reasons; those that are synchronised, where there are passes.
     public var deciding: [String]
+    /// Of a measured halo (`MeasuredHalo`): the largest difference from the exact result that was seen, in code values of 8 bits.
+    public var haloError: Double?
     /// How often the picture is read for the network's statistics over the whole of it, before the tiles.
     public var passes = 0
     /// The operations of all passes and tiles over those of one run on the whole picture; nil where they cannot be counted, or there are no passes.
@@ -163,32 +167,45 @@ struct NetworkStageImage {
     // MARK: the network itself
 
     private func run(_ image: Image, sources: [Int], _ scale: PictureScale) throws(StageError) -> (Image, NetworkReport) {
-        let geometry = try NetworkGeometry(network, plan: plan, options: options, width: image.width, height: image.height, stage: stage)
+        var geometry = try NetworkGeometry(network, plan: plan, options: options, width: image.width, height: image.height, stage: stage)
         let input = try networkInput(image, sources, scale, geometry)
         if let cut = try synchronisation(geometry, input), let result = try runSynchronised(cut, input, geometry) { return result }
-        let tiles = try chooseTiles(geometry, input)
+        let tiles: TileChoice
+        var haloError: Double?
+        do throws(StageError) {
+            tiles = try chooseTiles(geometry, input)
+        } catch {
+            guard error.code == .memory, let measured = try withMeasuredHalo(geometry, input) else { throw error }
+            geometry = measured.geometry
+            haloError = measured.error
+            tiles = try chooseTiles(geometry, input)
+        }
         if let fixed = network.fixedTile {
             context.note("'\(stage)' runs in tiles of \(fixed.width) x \(fixed.height), the only size that its model takes")
         }
         if options.tiling == .exact, plan.derivesFromGraph, !tiles.plan.grid.isWhole { try checkClaims() }
-        if geometry.isApproximate {
+        if geometry.isApproximate, haloError == nil {
             context.note("'\(stage)' uses the halo given by 'tiling', smaller than the derived one: the result is approximate")
         }
         if let tile = network.fixedTile, image.width < tile.width || image.height < tile.height {
             context.note("'\(stage)' takes \(tile.width) x \(tile.height) and no less: a picture of \(image.width) x \(image.height) is extended by its reflection, and its right and bottom edges are approximate")
         }
-        let precision = options.precision ?? settings.precision
+        let precision = try choosePrecision(geometry, input)
         let runner = TileRunner(
             network: network, geometry: geometry, tiles: tiles, engine: engine, settings: settings, precision: precision,
             source: tileInput(image, tiles.plan.grid), input: input, context: context, stage: stage)
-        return (try rendered(runner), report(geometry, tiles.plan, precision))
+        var report = report(geometry, tiles.plan, precision)
+        report.haloError = haloError
+        return (try rendered(runner), report)
     }
 
     private func networkInput(_ image: Image, _ sources: [Int], _ scale: PictureScale, _ geometry: NetworkGeometry) throws(StageError) -> NetworkInput {
         let outputChannels = try geometry.outputChannels(channels: sources.count)
         let resultingScale = pictureScale(scale, image)
+        let isPicture = PictureScale.isPictureBands(outputChannels) && resultingScale != .data
+            && (network.door.output.content == .samples || options.isOutputRangeGiven)
         return NetworkInput(image: image, sources: sources, scale: scale, resultingScale: resultingScale, bands: bands(sources, scale),
-                            outputChannels: outputChannels, result: resultScale(outputChannels, resultingScale))
+                            outputChannels: outputChannels, isPicture: isPicture, result: isPicture ? resultScale(resultingScale) : (1, 0))
     }
 
     func chooseTiles(_ geometry: NetworkGeometry, _ input: NetworkInput) throws(StageError) -> TileChoice {
@@ -261,9 +278,8 @@ struct NetworkStageImage {
     }
 
     /// `value = scale * y + bias` for what the network gives.
-    private func resultScale(_ channels: Int, _ scale: PictureScale) -> (scale: Float, bias: Float) {
-        guard PictureScale.isPictureBands(channels), case .picture(let white) = scale,
-              network.door.output.content == .samples || options.isOutputRangeGiven else { return (1, 0) }
+    private func resultScale(_ scale: PictureScale) -> (scale: Float, bias: Float) {
+        guard case .picture(let white) = scale else { return (1, 0) }
         let factor = Float(white) / (options.outputWhite - options.outputBlack)
         return (factor, -options.outputBlack * factor)
     }
@@ -312,6 +328,13 @@ struct NetworkStageImage {
 
     // MARK: tiles
 
+    func chooseTiles(_ geometry: NetworkGeometry, channels: Int, outputChannels: Int) throws(StageError) -> TileChoice {
+        try TileChooser(
+            network: network, geometry: geometry, tiling: options.tiling, channels: channels, outputChannels: outputChannels, threads: settings.threads,
+            isShared: settings.isShared, budget: context.memoryBudget, stage: stage
+        ).choose()
+    }
+
     /// A file that is being decoded is read in order; everything else where a tile lies.
     private func tileInput(_ image: Image, _ grid: TileGrid) -> any TileInput {
         guard image.isStreamed, !grid.isWhole else { return RandomInput(image: image) }
@@ -319,11 +342,12 @@ struct NetworkStageImage {
         return StreamedInput(image, keptRows: grid.y.tile + 2 * grid.y.cell)
     }
 
-    func report(_ geometry: NetworkGeometry, _ tiles: TilePlan, _ precision: Precision) -> NetworkReport {
+    func report(_ geometry: NetworkGeometry, _ tiles: TilePlan, _ precision: PrecisionDecision) -> NetworkReport {
         NetworkReport(
             kind: geometry.kind, scale: geometry.scaleText, stride: geometry.stride, halo: geometry.halo,
-            tile: (tiles.grid.x.tile, tiles.grid.y.tile), tiles: tiles.grid.count, isWhole: tiles.grid.isWhole, isApproximate: geometry.isApproximate,
-            precision: precision, device: settings.device, memory: tiles.memory, deciding: geometry.deciding)
+            tile: (tiles.grid.x.tile, tiles.grid.y.tile), tiles: tiles.grid.count, isWhole: tiles.grid.isWhole,
+            isApproximate: geometry.isApproximate, precision: precision.precision, precisionReason: precision.reason, device: settings.device,
+            memory: tiles.memory, deciding: geometry.deciding)
     }
 }
 

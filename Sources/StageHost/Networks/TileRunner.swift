@@ -12,7 +12,7 @@ final class TileRunner: Sendable {
     let tiles: TileChoice
     let engine: EngineProvider
     let settings: NeuralSettings
-    let precision: Precision
+    let precision: PrecisionDecision
     /// Where the pixels come from.
     let source: any TileInput
     let input: NetworkInput
@@ -23,7 +23,7 @@ final class TileRunner: Sendable {
     /// How often tiles were halved because the engine could not allocate what they need.
     private let halvings = Atomic<Int>(0)
 
-    init(network: PreparedNetwork, geometry: NetworkGeometry, tiles: TileChoice, engine: EngineProvider, settings: NeuralSettings, precision: Precision,
+    init(network: PreparedNetwork, geometry: NetworkGeometry, tiles: TileChoice, engine: EngineProvider, settings: NeuralSettings, precision: PrecisionDecision,
          source: any TileInput, input: NetworkInput, context: ImageContext, stage: String, statistics: StatisticsRun? = nil) {
         self.network = network
         self.geometry = geometry
@@ -45,7 +45,7 @@ final class TileRunner: Sendable {
         while true {
             do {
                 guard let shape = try self.grid(halved: halvings.load(ordering: .relaxed)).shapes.first else { return }
-                _ = try compiled(width: shape.width, height: shape.height, precision)
+                _ = try compiled(width: shape.width, height: shape.height, precision.precision)
                 return
             } catch let error where error.code == .memory {
                 try halve(from: halvings.load(ordering: .relaxed), error)
@@ -114,11 +114,12 @@ final class TileRunner: Sendable {
 
     private func run(_ tile: TileGrid.Tile, into cell: CellPixels) throws {
         do {
-            try run(tile, into: cell, precision)
-        } catch let error as StageError where error.code == .notFinite && precision != .f32 {
+            try run(tile, into: cell, precision.precision)
+        } catch let error as StageError where error.code == .notFinite && precision.precision != .f32 {
             // Half precision overflows where f32 does not; a second try tells which it was.
-            context.note("'\(stage)' gave NaN or infinity in \(precision.rawValue) and was run again in f32 there")
             try run(tile, into: cell, .f32)
+            context.note("'\(stage)' gave NaN or infinity in \(precision.precision.rawValue) and was run again in f32 there")
+            if let key = precision.key { engine.precisions.refute(precision.precision, key: key) }
         }
     }
 

@@ -11,6 +11,11 @@ enum PictureScale: Equatable {
     case picture(fullScale: Double)
     case data
 
+    /// The number that means white; nil for data.
+    var white: Double? {
+        if case .picture(let white) = self { white } else { nil }
+    }
+
     static let field = "aquatint-full-scale"
 
     init(of image: Image) {

@@ -16,8 +16,8 @@ extension DeclaredParameter {
             name: "tiling", kind: .json, doc: "How a large image is cut up: auto, exact, whole, sync, or {tile: pixels, halo: pixels}.",
             unit: nil, isRequired: false, isDeprecated: false, range: nil, choices: [], fallback: .json("\"auto\""), counts: 0...Int.max),
         DeclaredParameter(
-            name: "precision", kind: .choice, doc: "Arithmetic of this stage; the run's where not given.",
-            unit: nil, isRequired: false, isDeprecated: false, range: nil, choices: Precision.allCases.map(\.rawValue), fallback: nil,
+            name: "precision", kind: .choice, doc: "Arithmetic of this stage; the run's where not given. auto is f32, or a faster type that probes prove right.",
+            unit: nil, isRequired: false, isDeprecated: false, range: nil, choices: PrecisionRequest.allNames, fallback: nil,
             counts: 0...Int.max),
         DeclaredParameter(
             name: "strength", kind: .double, doc: "How much of the result is mixed with the stage's input, where their sizes agree.",

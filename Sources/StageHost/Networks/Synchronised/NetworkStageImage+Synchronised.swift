@@ -31,7 +31,7 @@ extension NetworkStageImage {
     /// - Returns: nil where nothing is gained: the picture is one tile, or so thin that its places cannot be told apart, and can be run whole.
     func runSynchronised(_ cut: CutNetwork, _ input: NetworkInput, _ whole: NetworkGeometry) throws(StageError) -> (Image, NetworkReport)? {
         let geometry = try whole.synchronised(cut)
-        let precision = options.precision ?? settings.precision
+        let precision = try choosePrecision(whole, input)
         var options = options
         options.tiling = if case .sync(let tile?) = options.tiling { .fixed(tile: tile, halo: nil) } else { .exact }
         let remainder = NetworkStageImage(network: cut.remainder, options: options, plan: plan, settings: settings, engine: engine, context: context, stage: stage)
@@ -42,7 +42,7 @@ extension NetworkStageImage {
         let statistics: StatisticsRun
         do {
             statistics = try StatisticsRun(network, cut: cut, geometry: geometry, edge: max(grid.x.tile, grid.y.tile), engine: engine, settings: settings,
-                                           precision: precision, source: source, input: input, context: context, stage: stage)
+                                           precision: precision.precision, source: source, input: input, context: context, stage: stage)
         } catch {
             if error.code == .geometry, fitsWhole { return nil }
             throw error

@@ -1,0 +1,208 @@
+internal import Inference
+internal import ONNX
+internal import Vips
+
+/// A halo smaller than the derived one, found on parts of the picture itself: what `tiling: auto` falls back to where exact tiles would cost too much.
+///
+/// Deep networks have halos of hundreds of pixels whose outer part hardly matters. Around each of a few places of the picture a small core is computed twice,
+///
+///     |<------- full halo ------->|  core  |<------- full halo ------->|      the result that counts
+///                       |<- halo ->|  core  |<- halo ->|                       must be the same to half a code value
+///
+/// in f32, with the smallest halo first. The first one that passes everywhere is taken. That is a measurement, not a proof: other parts of the picture may
+/// differ by more, and the run says so.
+struct MeasuredHalo {
+    let network: PreparedNetwork
+    let geometry: NetworkGeometry
+    let source: NetworkInput
+    /// The number that means white.
+    let white: Float
+    let engine: any Engine
+    let settings: NeuralSettings
+
+    /// Input pixels of a core, before alignment.
+    private static let core = 64
+    /// The halos that are tried, in sixteenths of the full one.
+    private static let shares = [1, 2, 3, 4, 6, 8, 12]
+
+    struct Finding {
+        /// Input pixels on each side.
+        let halo: Int
+        /// The largest difference that was seen, in code values of 8 bits.
+        let error: Double
+    }
+
+    /// Half a code value of the picture's depth, in code values of 8 bits: for floats that of 16 bits.
+    private var limit: Double { white == 255 ? 0.5 : 0.5 / 257 }
+
+    /// The smallest halo that passes; nil where none does that is smaller than the full one, or the picture has no room to compare.
+    ///
+    /// - Parameters:
+    ///   - fits: whether a tile of so many pixels may be run.
+    ///   - helps: whether there are tiles for a halo; not worth a measurement where not.
+    /// - Throws: `EngineError`, or what reading the picture throws.
+    func measure(fits: (_ width: Int, _ height: Int) -> Bool, helps: (_ halo: Int) -> Bool) throws -> Finding? {
+        let full = max(geometry.x.haloBefore, geometry.x.haloAfter, geometry.y.haloBefore, geometry.y.haloAfter)
+        guard helps((full * Self.shares[0] + 15) / 16), let exact = try? grid(geometry.x, geometry.y), fits(exact.x.tile, exact.y.tile) else { return nil }
+        let places = try ProbeTiles(image: source.image, bands: source.bands, white: white).centres()
+        let references = try outputs(at: places, exact)
+
+        for share in Self.shares {
+            let halo = (full * share + 15) / 16
+            // A larger halo needs larger tiles.
+            guard helps(halo) else { return nil }
+            guard let x = reduced(geometry.x, halo), let y = reduced(geometry.y, halo), let candidate = try? grid(x, y), candidate != exact else { continue }
+            let found = try outputs(at: places, candidate)
+            var worst = 0.0
+            for (output, reference) in zip(found, references) { worst = max(worst, try difference(output, reference)) }
+            // Also false where the difference is no number.
+            if worst <= limit { return Finding(halo: halo, error: worst) }
+        }
+        return nil
+    }
+
+    // MARK: tiles
+
+    /// A tile's output and the part of it that is kept.
+    private struct Output {
+        let tile: TileGrid.Tile
+        let values: [Float]
+        let shape: [Int]
+    }
+
+    private func reduced(_ axis: AxisGeometry, _ halo: Int) -> AxisGeometry? {
+        try? AxisGeometry(scaleNumerator: axis.scaleNumerator, scaleDenominator: axis.scaleDenominator, alignment: axis.alignment,
+                          haloBefore: min(halo, axis.haloBefore), haloAfter: min(halo, axis.haloAfter))
+    }
+
+    /// Cells of the same size whatever the halo, so that they cover the same pixels.
+    private func grid(_ x: AxisGeometry, _ y: AxisGeometry) throws(TilingError) -> TileGrid {
+        func axis(_ size: Int, _ outputSize: Int, _ axis: AxisGeometry) throws(TilingError) -> TileAxis {
+            let core = (Self.core + axis.alignment - 1) / axis.alignment * axis.alignment
+            return try TileAxis(size: size, outputSize: outputSize, geometry: axis, tile: core + axis.haloBefore + axis.haloAfter)
+        }
+        return TileGrid(x: try axis(geometry.width, geometry.outputWidth, x), y: try axis(geometry.height, geometry.outputHeight, y))
+    }
+
+    /// The results of the cells that the places lie in. Where the picture has no room for a tile with full halos, its one cell holds all that smaller ones cut up.
+    private func outputs(at places: [ProbeTiles.Place], _ grid: TileGrid) throws -> [Output] {
+        func index(_ axis: TileAxis, _ pixel: Int) -> Int {
+            axis.index(ofOutput: min(pixel / axis.geometry.scaleDenominator * axis.geometry.scaleNumerator, axis.outputSize - 1))
+        }
+        var compiled: [[Int]: any CompiledNetwork] = [:]
+        return try places.map { place in
+            let tile = grid.tile(column: index(grid.x, place.x), row: index(grid.y, place.y))
+            let shape = network.inputShape(width: tile.x.input.count, height: tile.y.input.count, channels: source.bands.count)
+            let model = try compiled[shape] ?? engine.compile(network.model.bytes, request: CompileRequest(
+                inputShapes: [network.door.inputName: shape], device: settings.device, streams: 1, threads: settings.threads))
+            compiled[shape] = model
+            return try run(model, tile)
+        }
+    }
+
+    private func run(_ model: any CompiledNetwork, _ tile: TileGrid.Tile) throws -> Output {
+        let layout: SampleReader.Layout = network.door.isNHWC
+            ? .interleaved(width: tile.x.input.count, bands: source.bands.count) : .planar(width: tile.x.input.count, height: tile.y.input.count)
+        let input = try ProbeTiles(image: source.image, bands: source.bands, white: white)
+            .values(columns: tile.x.input.map(geometry.extensionX.source(of:)), rows: tile.y.input.map(geometry.extensionY.source(of:)), layout: layout)
+        return try model.run(output: network.door.outputName) { port, values in
+            guard values.count == input.count else {
+                throw EngineError(.mismatch, "the engine asks for \(values.count) values of '\(port.name)' where a tile holds \(input.count)")
+            }
+            _ = values.update(fromContentsOf: input)
+        } read: { values, shape in
+            Output(tile: tile, values: Array(values), shape: shape)
+        }
+    }
+
+    // MARK: comparing
+
+    /// The largest difference within the cells that both outputs keep, in code values of 8 bits.
+    private func difference(_ output: Output, _ reference: Output) throws -> Double {
+        let first = try Plane(output, isNHWC: network.door.isNHWC), second = try Plane(reference, isNHWC: network.door.isNHWC)
+        let columns = output.tile.x.keep.clamped(to: reference.tile.x.keep), rows = output.tile.y.keep.clamped(to: reference.tile.y.keep)
+        let factor = Double(abs(source.result.scale)) * 255 / Double(white)
+        var worst = 0.0
+        for channel in 0..<min(first.channels, second.channels) {
+            for y in rows {
+                for x in columns {
+                    guard let a = first.value(channel, x, y), let b = second.value(channel, x, y), a.isFinite, b.isFinite else { return .infinity }
+                    worst = max(worst, Double(abs(a - b)) * factor)
+                }
+            }
+        }
+        return worst
+    }
+
+    /// An output addressed by pixels of the whole result.
+    private struct Plane {
+        let output: Output
+        let isNHWC: Bool
+        let channels: Int, height: Int, width: Int
+
+        init(_ output: Output, isNHWC: Bool) throws {
+            let shape = switch output.shape.count {
+            case 4: Array(output.shape.dropFirst())
+            case 2: isNHWC ? output.shape + [1] : [1] + output.shape
+            default: output.shape
+            }
+            guard shape.count == 3 else { throw EngineError(.mismatch, "an output of shape \(output.shape) is no picture") }
+            (channels, height, width) = isNHWC ? (shape[2], shape[0], shape[1]) : (shape[0], shape[1], shape[2])
+            self.output = output
+            self.isNHWC = isNHWC
+        }
+
+        /// nil where the network gave fewer pixels than are kept.
+        func value(_ channel: Int, _ x: Int, _ y: Int) -> Float? {
+            let column = x - output.tile.x.keep.lowerBound + output.tile.x.keepOffset, row = y - output.tile.y.keep.lowerBound + output.tile.y.keepOffset
+            guard (0..<width).contains(column), (0..<height).contains(row) else { return nil }
+            let index = isNHWC ? (row * width + column) * channels + channel : (channel * height + row) * width + column
+            return output.values.indices.contains(index) ? output.values[index] : nil
+        }
+    }
+}
+
+extension NetworkStageImage {
+    /// The geometry with a measured halo, where `tiling: auto` finds no tiles that are exact, cheap enough and within the budget; nil where none is found either.
+    ///
+    /// For pictures whose parts can be read beforehand, and networks whose halo comes from their graph.
+    func withMeasuredHalo(_ geometry: NetworkGeometry, _ input: NetworkInput) throws(StageError) -> (geometry: NetworkGeometry, error: Double)? {
+        guard options.tiling == .auto, geometry.isTileable, !geometry.isApproximate, plan.derivesFromGraph, network.fixedTile == nil, let white = input.white else { return nil }
+        let channels = input.bands.count
+        func reduced(_ halo: Int) throws(StageError) -> NetworkGeometry {
+            var approximate = options
+            approximate.tiling = .fixed(tile: 1, halo: halo)
+            return try NetworkGeometry(network, plan: plan, options: approximate, width: input.image.width, height: input.image.height, stage: stage)
+        }
+        func helps(_ halo: Int) -> Bool {
+            (try? chooseTiles(reduced(halo), input)) != nil
+        }
+        guard !input.image.isStreamed else {
+            context.wishForRandomAccess()
+            return nil
+        }
+        let found: MeasuredHalo.Finding?
+        do {
+            let budget = context.memoryBudget
+            found = try MeasuredHalo(network: network, geometry: geometry, source: input, white: Float(white), engine: try engine.networks().engine, settings: settings)
+                .measure(fits: { network.memory(width: $0, height: $1, channels: channels) <= budget }, helps: helps)
+        } catch {
+            // The refusal that led here says what the user can do.
+            return nil
+        }
+        guard let found else { return nil }
+        let smaller = try reduced(found.halo)
+        let full = max(geometry.halo.left, geometry.halo.right, geometry.halo.top, geometry.halo.bottom)
+        context.note("""
+            '\(stage)' uses a halo of \(found.halo) pixels where \(full) would be exact: measured on parts of this picture, the difference is at most \
+            \(hundredths(found.error)) code values of 8 bits, which is not guaranteed elsewhere (tiling: exact refuses or pays)
+            """)
+        return (smaller, found.error)
+    }
+}
+
+/// `0.31`.
+private func hundredths(_ value: Double) -> String {
+    let hundredths = Int((min(value, 1e6) * 100).rounded(.up))
+    return "\(hundredths / 100).\(hundredths % 100 < 10 ? "0" : "")\(hundredths % 100)"
+}
