@@ -37,7 +37,7 @@ public struct NetworkReport: Sendable {
 struct NetworkStageImage {
     let network: PreparedNetwork
     let options: NetworkOptions
-    let plan: PluginPlan
+    let plan: any NetworkSizing
     let settings: NeuralSettings
     let engine: EngineProvider
     let context: ImageContext
@@ -45,16 +45,25 @@ struct NetworkStageImage {
 
     /// - Returns: the lazily computed result, alpha joined again, and what was decided.
     func make(_ input: Image) throws(StageError) -> (image: Image, report: NetworkReport) {
+        let (image, step) = try planned(input)
+        // Fail here, not in the middle of a picture, if the engine cannot take the network at this size.
+        try step.runner.prepare()
+        return (image, step.report)
+    }
+
+    /// As `make`, without compiling the network: whoever takes the result prepares its runner, or drops it.
+    func planned(_ input: Image) throws(StageError) -> (image: Image, step: NetworkStep) {
         let input = try rereadable(input)
         var colours = input, alpha: Image?
         if input.hasAlpha, PictureScale(of: input) != .data || input.format.isInteger {
             (colours, alpha) = try VipsStage.splitAlpha(input)
         }
         colours = try displayable(colours)
-        let (result, report) = try runFitted(colours)
+        var (result, step) = try runFitted(colours)
+        step.input = input
         var output = try blended(result, with: colours)
-        if let alpha { output = try joined(output, alpha, scaleOf: colours) }
-        return (output, report)
+        if let alpha { output = try joined(output, alpha) }
+        return (output, step)
     }
 
     // MARK: what goes in
@@ -77,15 +86,16 @@ struct NetworkStageImage {
     }
 
     /// Runs the network at the size, and on the bands, that it wants.
-    private func runFitted(_ image: Image) throws(StageError) -> (Image, NetworkReport) {
+    private func runFitted(_ image: Image) throws(StageError) -> (Image, NetworkStep) {
         guard let fixed = network.fixedSize, (image.width, image.height) != fixed else { return try runBands(image) }
         if network.isFixedByGraph {
             context.note("'\(stage)' runs at \(fixed.width) x \(fixed.height), the size its model is made for; the result is scaled back (input_size sets another)")
         }
-        let (small, report) = try runBands(try resized(image, width: fixed.width, height: fixed.height))
+        var (small, step) = try runBands(try resized(image, width: fixed.width, height: fixed.height))
         let scaleX = Double(small.width) / Double(fixed.width), scaleY = Double(small.height) / Double(fixed.height)
         let width = max(1, Int((Double(image.width) * scaleX).rounded())), height = max(1, Int((Double(image.height) * scaleY).rounded()))
-        return (try resized(small, width: width, height: height), report)
+        step.detour = "the picture is scaled to \(fixed.width) x \(fixed.height) for it"
+        return (try resized(small, width: width, height: height), step)
     }
 
     private func resized(_ image: Image, width: Int, height: Int) throws(StageError) -> Image {
@@ -96,7 +106,7 @@ struct NetworkStageImage {
         ])
     }
 
-    private func runBands(_ image: Image) throws(StageError) -> (Image, NetworkReport) {
+    private func runBands(_ image: Image) throws(StageError) -> (Image, NetworkStep) {
         let scale = PictureScale(of: image)
         let wanted = network.door.channels ?? image.bands
         if wanted == image.bands { return try run(image, sources: Array(0..<wanted), scale) }
@@ -115,14 +125,15 @@ struct NetworkStageImage {
     }
 
     /// A one-channel network on a colour picture: Y of YCbCr (BT.601, full range, as JPEG) goes through it, Cb and Cr are resampled beside it.
-    private func runLuma(_ image: Image, _ scale: PictureScale) throws(StageError) -> (Image, NetworkReport) {
+    private func runLuma(_ image: Image, _ scale: PictureScale) throws(StageError) -> (Image, NetworkStep) {
         context.note("'\(stage)' takes one channel: brightness goes through it, colour is kept beside it")
         let toYCC = try matrix([[0.299, 0.587, 0.114], [-0.168735892, -0.331264108, 0.5], [0.5, -0.418687589, -0.081312411]])
         let toRGB = try matrix([[1, 0, 1.402], [1, -0.344136286, -0.714136286], [1, 1.772, 0]])
         let float = try VipsStage.unary("cast", image, ["format": "float"])
         let ycc = try VipsStage.unary("recomb", float, ["m": .image(toYCC)])
         let luma = try tagged(try VipsStage.unary("extract_band", ycc, ["band": 0, "n": 1]), scale, interpretation: image.interpretation)
-        let (result, report) = try run(luma, sources: [0], scale)
+        var (result, step) = try run(luma, sources: [0], scale)
+        step.detour = "only brightness goes through it"
         guard result.bands == 1 else { throw mismatch(1, image) }
         var chroma = try VipsStage.unary("extract_band", ycc, ["band": 1, "n": 2])
         if (result.width, result.height) != (image.width, image.height) {
@@ -133,7 +144,7 @@ struct NetworkStageImage {
         }
         let joined = try VipsStage.images("bandjoin", [result, chroma])
         let rgb = try VipsStage.unary("recomb", joined, ["m": .image(toRGB)])
-        return (try tagged(rgb, scale, interpretation: image.interpretation), report)
+        return (try tagged(rgb, scale, interpretation: image.interpretation), step)
     }
 
     private func matrix(_ rows: [[Double]]) throws(StageError) -> Image {
@@ -153,8 +164,8 @@ struct NetworkStageImage {
 
     // MARK: the network itself
 
-    private func run(_ image: Image, sources: [Int], _ scale: PictureScale) throws(StageError) -> (Image, NetworkReport) {
-        let geometry = try NetworkGeometry(network, plan: plan, options: options, width: image.width, height: image.height, stage: stage)
+    private func run(_ image: Image, sources: [Int], _ scale: PictureScale) throws(StageError) -> (Image, NetworkStep) {
+        let geometry = try plan.geometry(of: network, options: options, width: image.width, height: image.height, stage: stage)
         let channels = sources.count
         let outputChannels = try geometry.outputChannels(channels: channels)
         let tiles = try TileChooser(
@@ -171,15 +182,27 @@ struct NetworkStageImage {
         let source = SampleSource(input: tileInput(image, tiles.plan.grid), bands: bands(sources, scale))
         let runner = TileRunner(
             network: network, geometry: geometry, tiles: tiles, engine: engine, settings: settings, precision: precision, channels: channels,
-            outputChannels: outputChannels, source: source, result: resultScale(scale, outputChannels, image), context: context, stage: stage)
-        // Fail here, not in the middle of a picture, if the engine cannot take the network at this size.
-        try runner.prepare()
+            outputChannels: outputChannels, source: source, result: resultScale(outputChannels, pictureScale(scale, image)), context: context, stage: stage)
         let header = GeneratedHeader(
             width: geometry.outputWidth, height: geometry.outputHeight, bands: outputChannels, format: .float,
             interpretation: interpretation(outputChannels, scale, image), demand: .fatStrip)
         let result = try lazy(header, from: image, runner)
         let tagged = try self.tagged(result, pictureScale(scale, image), interpretation: header.interpretation)
-        return (tagged, report(geometry, tiles.plan, precision))
+        return (tagged, step(geometry, tiles.plan, precision, sources: sources, from: scale, to: pictureScale(scale, image), runner))
+    }
+
+    private func step(_ geometry: NetworkGeometry, _ tiles: TilePlan, _ precision: Precision, sources: [Int], from scale: PictureScale, to resultingScale: PictureScale,
+                      _ runner: TileRunner) -> NetworkStep {
+        func unit(_ scale: PictureScale) -> PictureScale { scale == .data ? .data : .picture(fullScale: 1) }
+        func white(_ scale: PictureScale) -> Double? { if case .picture(let white) = scale { white } else { nil } }
+        var enter = bands(sources, unit(scale)).map { NetworkStep.Line(scale: Double($0.scale), bias: Double($0.bias)) }
+        if network.door.isBGR, enter.count == 3 { enter.reverse() }
+        let leave = resultScale(runner.outputChannels, unit(resultingScale))
+        let isPicture = PictureScale.isPictureBands(runner.outputChannels)
+        return NetworkStep(
+            input: runner.source.input.image, stage: stage, network: network, options: options, geometry: geometry, tiles: tiles, whiteIn: white(scale), whiteOut: isPicture ? white(resultingScale) : nil,
+            sources: sources, outputChannels: runner.outputChannels, enter: enter,
+            leave: NetworkStep.Line(scale: Double(leave.scale), bias: Double(leave.bias)), report: report(geometry, tiles, precision), runner: runner)
     }
 
     /// How each channel of the network reads the image's samples: full scale to 1, then the range, then the network's own scale.
@@ -204,8 +227,8 @@ struct NetworkStageImage {
     }
 
     /// `value = scale * y + bias` for what the network gives.
-    private func resultScale(_ scale: PictureScale, _ channels: Int, _ image: Image) -> (scale: Float, bias: Float) {
-        guard PictureScale.isPictureBands(channels), case .picture(let white) = pictureScale(scale, image) else { return (1, 0) }
+    private func resultScale(_ channels: Int, _ scale: PictureScale) -> (scale: Float, bias: Float) {
+        guard PictureScale.isPictureBands(channels), case .picture(let white) = scale else { return (1, 0) }
         let factor = Float(white) / (options.outputWhite - options.outputBlack)
         return (factor, -options.outputBlack * factor)
     }
@@ -244,12 +267,16 @@ struct NetworkStageImage {
     }
 
     /// Alpha scaled to the result's size and joined to a picture; data has none.
-    private func joined(_ result: Image, _ alpha: Image, scaleOf input: Image) throws(StageError) -> Image {
-        guard case .picture(let white) = PictureScale(of: result) else { return result }
-        var alpha = try resized(alpha, width: result.width, height: result.height)
-        let alphaWhite = PictureScale.white(of: alpha.format) ?? white
-        if alphaWhite != white { alpha = try VipsStage.unary("linear", alpha, ["a": .doubles([white / alphaWhite]), "b": .doubles([0])]) }
-        return try VipsStage.images("bandjoin", [result, try VipsStage.unary("cast", alpha, ["format": "float"])])
+    private func joined(_ result: Image, _ alpha: Image) throws(StageError) -> Image {
+        guard case .picture(let white) = PictureScale(of: result), let between = plan.alphaSizes else { return result }
+        var alpha = alpha
+        for size in between + [(result.width, result.height)] {
+            alpha = try resized(alpha, width: size.width, height: size.height)
+            let alphaWhite = PictureScale.white(of: alpha.format) ?? white
+            if alphaWhite != white { alpha = try VipsStage.unary("linear", alpha, ["a": .doubles([white / alphaWhite]), "b": .doubles([0])]) }
+            alpha = try VipsStage.unary("cast", alpha, ["format": "float"])
+        }
+        return try VipsStage.images("bandjoin", [result, alpha])
     }
 
     // MARK: tiles

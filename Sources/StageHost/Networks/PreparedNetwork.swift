@@ -67,6 +67,21 @@ final class PreparedNetwork: Sendable {
         }
     }
 
+    /// A network that the host has made of others: one picture in, one out, planar and red first, everything else inside.
+    init(made graph: Model, inputName: String, outputName: String, channels: Int, bytes: [UInt8], key: String, scale: [Float], bias: [Float]) {
+        self.graph = graph
+        model = NetworkModel(key: key, bytes: bytes)
+        door = Door(inputName: inputName, outputName: outputName, isNHWC: false, isBGR: false, channels: channels)
+        analysis = SpatialAnalysis.analyse(graph, input: inputName, output: outputName)
+        constants = [:]
+        self.scale = scale
+        self.bias = bias
+        keepsSize = true
+        fixedSize = nil
+        isFixedByGraph = false
+        fixedTile = nil
+    }
+
     /// A constant in the shape that the graph wants: a lone number fills a scalar or any shape of ones.
     private static func tensor(_ constant: PluginNetwork.Constant, for input: TensorInfo, stage: String) throws(StageError) -> TensorData {
         var shape = constant.shape
