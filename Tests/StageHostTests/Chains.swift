@@ -28,7 +28,7 @@ struct Chain {
     private static let library = Result {
         try StageLibrary(search: PluginSearch(option: [BuiltPlugins.directory], environment: [:], executable: nil), host: BuiltPlugins.host)
     }
-    private static let session = Result {
+    static let session = Result {
         StageSession(library: try library.get(), settings: NeuralSettings(threads: 2), files: FileLookup(folders: ["/"]))
     }
 
