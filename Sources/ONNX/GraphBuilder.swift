@@ -21,15 +21,17 @@ public struct ValueName: Sendable, Hashable, CustomStringConvertible {
 ///
 /// Names are made unique by a number at their end, and carry the scopes they are made in (``scoped(_:_:)``). A builder is for one thread.
 public final class GraphBuilder {
-    private var nodes: [Onnx_NodeProto] = []
-    private var constants: [Onnx_TensorProto] = []
-    private var inputs: [TensorInfo] = []
+    var nodes: [Onnx_NodeProto] = []
+    var constants: [Onnx_TensorProto] = []
+    var inputs: [TensorInfo] = []
     private var outputs: [(value: ValueName, info: TensorInfo)] = []
     private var metadata: [(key: String, value: String)] = []
     private var scopes: [String] = []
-    private var taken: Set<String> = [""]
+    var taken: Set<String> = [""]
     private var repeats: [String: Int] = [:]
     private var failure: ONNXError?
+    /// What grafted models (``graft(_:as:feeding:outputs:)``) ask for.
+    var grafted = GraftedVersions()
 
     public init() {}
 
@@ -118,16 +120,19 @@ public final class GraphBuilder {
     /// - Parameter opset: the version of ONNX's operator set that the nodes are written in.
     public func finish(opset: Int = 23, producer: String = "aquatint", graphName: String = "network") throws(ONNXError) -> Model {
         if let failure { throw failure }
+        if let other = grafted.opset, other != opset {
+            throw ONNXError("a model of ONNX operator set \(other) was merged into a graph of \(opset): raise the older one first")
+        }
         var model = Onnx_ModelProto()
-        model.irVersion = Self.irVersion(forOpset: opset)
+        model.irVersion = max(Self.irVersion(forOpset: opset), grafted.irVersion)
         model.producerName = producer
         var standard = Onnx_OperatorSetIdProto()
         standard.version = Int64(opset)
         model.opsetImport = [standard]
-        for domain in Set(nodes.map(\.domain)).subtracting([""]).sorted() {
+        for domain in Set(nodes.map(\.domain)).union(grafted.used).subtracting([""]).sorted() {
             var other = Onnx_OperatorSetIdProto()
             other.domain = domain
-            other.version = 1
+            other.version = grafted.domains[domain] ?? 1
             model.opsetImport.append(other)
         }
         model.metadataProps = metadata.map { entry in
@@ -180,7 +185,7 @@ public final class GraphBuilder {
     }
 
     /// The oldest file format that knows an operator set (onnx.proto, `Version`; VERSIONING.md): the older, the more programs read it.
-    private static func irVersion(forOpset opset: Int) -> Int64 {
+    static func irVersion(forOpset opset: Int) -> Int64 {
         switch opset {
         case ...8: 3
         case 9: 4

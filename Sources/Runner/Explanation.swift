@@ -33,7 +33,13 @@ public struct Explanation: Sendable {
                 if let from = output.from, let entry = branch.scope.entry(named: from.text) { branch.scope.advance(to: entry, named: nil) }
                 let before = branch.trace.count
                 try branch.run(output.stages, prefix: "output \(index + 1), ")
-                stages += branch.trace.dropFirst(before)
+                // Each output's stages count their places from where the main list ends.
+                let shift = stages.count - before
+                stages += branch.trace.dropFirst(before).map { trace in
+                    var trace = trace
+                    trace.group = trace.group.map { $0 + shift }
+                    return trace
+                }
                 let image = branch.scope.previous.image
                 outputs.append("\(output.file.source): \(image)")
             }

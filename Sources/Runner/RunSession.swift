@@ -123,7 +123,7 @@ public final class RunSession: Sendable {
         add(pipeline.source.text)
         for name in variables.keys.sorted() { add("\(name)=\(variables[name]?.description ?? "")") }
         let neural = stages.settings
-        add("\(neural.precision) \(neural.device)")
+        add("\(neural.precision) \(neural.device) \(neural.fuses ? "fused" : "one by one")")
         for reference in pipeline.referencedFiles(library.catalogue, variables: variables) {
             let path = (try? stages.files.find(reference.path)) ?? pipeline.path(of: reference.path)
             add("\(reference.path) \(SHA256.hash(contentsOf: path)?.hex ?? "missing")")

@@ -11,8 +11,10 @@ public struct StageResult: Sendable {
     public var image: Image?
     /// Numbers by output name, for `set`.
     public var values: [String: Value] = [:]
-    /// How a network stage will run.
-    public var network: NetworkReport?
+    /// How a network stage will run, not yet compiled: whoever keeps the image has it prepared.
+    public var chain: NetworkChain?
+    /// Why the stage does not run as one network with the stages before it, where there are such.
+    public var refusal: String?
 }
 
 /// Applies stages for the length of a run: keeps plug-in instances, analysed networks and the engine, and shares them between images.
@@ -23,6 +25,7 @@ public final class StageSession: Sendable {
     public let files: FileLookup
     private let instances = Mutex<[InstanceKey: StageInstance]>([:])
     /// With the instance that each came from: its address is part of the key, and must not be given to another one meanwhile.
+    private let fused = FusedNetworks()
     private let networks = Mutex<[String: (network: PreparedNetwork, owner: StageInstance)]>([:])
 
     private struct InstanceKey: Hashable {
@@ -44,10 +47,11 @@ public final class StageSession: Sendable {
     ///   - arguments: typed and checked against the description; the running input is among them.
     ///   - primary: the running image.
     ///   - isComputed: whether stages made it, so that reading it twice would compute it twice.
+    ///   - earlier: the networks that made the running image and that nothing else reads, which a network stage may join.
     ///   - image: looks an image reference up.
     public func apply(
         _ stage: StageDescription, arguments: [String: Value], primary: Image, outputs: Set<String>, alpha: AlphaMode, context: ImageContext,
-        isComputed: Bool = false, image: (ImageReference) throws(StageError) -> Image
+        isComputed: Bool = false, following earlier: NetworkChain? = nil, image: (ImageReference) throws(StageError) -> Image
     ) throws(StageError) -> StageResult {
         switch stage.kind {
         case .vips:
@@ -69,12 +73,18 @@ public final class StageSession: Sendable {
                 return StageResult(image: try PixelStageImage(instance: instance, context: context, stage: stage.name).make(inputs))
             }
             guard let input = inputs.first ?? nil else { throw .host("there is no image to work on", stage: stage.name) }
-            return try network(stage, arguments, instance, input, context, isComputed: isComputed)
+            let (image, step) = try network(stage, arguments, instance, input, context, isComputed: isComputed)
+            let alone = StageResult(image: image, chain: NetworkChain(step))
+            guard let earlier else { return alone }
+            switch earlier.extended(by: step, merged: fused.network) {
+            case .fused(let chain, let image): return StageResult(image: image, chain: chain)
+            case .refused(let reason): return StageResult(image: image, chain: alone.chain, refusal: reason)
+            }
         }
     }
 
-    private func network(_ stage: StageDescription, _ arguments: [String: Value], _ instance: StageInstance, _ input: Image, _ context: ImageContext,
-                         isComputed: Bool) throws(StageError) -> StageResult {
+    func network(_ stage: StageDescription, _ arguments: [String: Value], _ instance: StageInstance, _ input: Image, _ context: ImageContext,
+                 isComputed: Bool = false) throws(StageError) -> (Image, NetworkStep) {
         var options = try NetworkOptions(hostValues(stage, arguments), stage: stage.name)
         let colours = input.bands - (input.hasAlpha ? 1 : 0)
         let isData = PictureScale(of: input) == .data
@@ -82,9 +92,8 @@ public final class StageSession: Sendable {
                                                   space: isData ? .data : colours == 1 ? .grey : .srgb)])
         let prepared = try prepared(plan.network(), instance, stage, arguments)
         options.adopt(prepared.range, output: prepared.outputRange, given: givenByHand(stage, arguments))
-        let (image, report) = try NetworkStageImage(network: prepared, options: options, plan: plan, settings: settings, engine: engine, context: context,
-                                                    stage: stage.name, inputIsComputed: isComputed).make(input)
-        return StageResult(image: image, network: report)
+        return try NetworkStageImage(network: prepared, options: options, plan: plan, settings: settings, engine: engine, context: context,
+                                     stage: stage.name, inputIsComputed: isComputed).planned(input)
     }
 
     /// Makes a stage's instance, and checks its network, before any image: a missing model or weights file ends the run there.
@@ -165,7 +174,7 @@ public final class StageSession: Sendable {
 
     // MARK: instances and networks
 
-    private func instance(of stage: StageDescription, _ arguments: [String: Value]) throws(StageError) -> StageInstance {
+    func instance(of stage: StageDescription, _ arguments: [String: Value]) throws(StageError) -> StageInstance {
         guard let plugin = library.plugins.stages[stage.name] else { throw .host("no plug-in provides this stage", stage: stage.name, code: .unsupported) }
         let own = Set(plugin.declared.parameters.map(\.name)).subtracting(NetworkOptions.names)
         let key = InstanceKey(stage: stage.name, arguments: arguments.filter { own.contains($0.key) })
@@ -185,7 +194,7 @@ public final class StageSession: Sendable {
         }
     }
 
-    private func prepared(_ network: PluginNetwork, _ instance: StageInstance, _ stage: StageDescription, _ arguments: [String: Value])
+    func prepared(_ network: PluginNetwork, _ instance: StageInstance, _ stage: StageDescription, _ arguments: [String: Value])
         throws(StageError) -> PreparedNetwork {
         let key = network.key ?? network.withBytes { SHA256.hash($0).hex }
         let full = "\(stage.name) \(ObjectIdentifier(instance).hashValue) \(key)"

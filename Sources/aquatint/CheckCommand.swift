@@ -64,6 +64,9 @@ struct Explain: ParsableCommand {
     @Option(name: .customLong("max-memory"), help: ArgumentHelp("Memory for the run, such as 2GiB.", valueName: "size"))
     var maxMemory: String?
 
+    @Flag(name: .customLong("no-fuse"), help: "Run neighbouring network stages one by one.")
+    var noFuse = false
+
     @Flag(help: "One JSON object on standard output.")
     var json = false
 
@@ -76,7 +79,9 @@ struct Explain: ParsableCommand {
         var run = RunSettings(output: "")
         run.memory = try maxMemory.map(bytes)
         let budget = Batch.memoryBudget(run)
-        let session = try RunSession(library: library, pipeline: pipeline, set: set, neural: NeuralSettings(threads: Machine.cores, cacheFolder: cacheFolder), memoryBudget: budget)
+        var neural = NeuralSettings(threads: Machine.cores, cacheFolder: cacheFolder)
+        neural.fuses = !noFuse
+        let session = try RunSession(library: library, pipeline: pipeline, set: set, neural: neural, memoryBudget: budget)
         let explanation = try input.map { try Explanation(input: $0, session: session, memoryBudget: budget) }
         let printer = ExplanationPrinter(session: session, explanation: explanation)
         Terminal.standardOutput(json ? printer.json.text() + "\n" : printer.text)

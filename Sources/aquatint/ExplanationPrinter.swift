@@ -50,7 +50,8 @@ struct ExplanationPrinter {
         lines.append("      -> \(stage.summary)")
         if let network = stage.network {
             let halo = network.halo
-            lines.append("      network: \(network.kind), scale \(network.scale.x) x \(network.scale.y), stride \(network.stride.x) x \(network.stride.y), "
+            let numbers = stage.group.map { String($0 + 1) }.joined(separator: ", ")
+            lines.append("      network\(stage.group.count > 1 ? " of stages \(numbers)" : ""): \(network.kind), scale \(network.scale.x) x \(network.scale.y), stride \(network.stride.x) x \(network.stride.y), "
                 + "halo left \(halo.left) right \(halo.right) top \(halo.top) bottom \(halo.bottom)\(origin(ofHaloIn: network))")
             lines.append("      " + (network.isWhole ? "run whole" : "\(network.tiles) tiles of \(network.tile.width) x \(network.tile.height)")
                 + ", \(network.precision.rawValue) on \(network.device), about \(byteText(network.memory))")
@@ -60,6 +61,7 @@ struct ExplanationPrinter {
             }
             if let reason = network.precisionReason { lines.append("      \(network.precision.rawValue) chosen: \(reason)") }
             for reason in network.deciding.prefix(5) { lines.append("      \(network.passes > 0 ? "synchronised" : "not tileable"): \(reason)") }
+            if let reason = stage.refusal { lines.append("      not one network with the stage before: \(reason)") }
         }
         return lines
     }
@@ -79,21 +81,22 @@ struct ExplanationPrinter {
                     ("arguments", .object(stage.arguments.sorted { $0.key < $1.key }.map { ($0.key, JSON($0.value)) })), ("note", stage.note.map { .string($0) } ?? .null),
                 ])
             })),
-            ("networks", .array(stages.enumerated().compactMap { index, stage in stage.network.map { network($0, index) } })),
+            ("networks", .array(stages.compactMap { stage in stage.network.map { network($0, stage) } })),
             ("outputs", .array((explanation?.outputs ?? []).map { .string($0) })),
             ("notes", .array((explanation?.notes ?? []).map { .string($0) })),
             ("memory_bytes", explanation?.memory.map { .int($0) } ?? .null),
         ])
     }
 
-    private func network(_ network: NetworkReport, _ index: Int) -> JSON {
+    private func network(_ network: NetworkReport, _ stage: StageTrace) -> JSON {
         .object([
-            ("stages", .array([.int(index + 1)])), ("class", .string(network.kind)), ("scale", .array([.string(network.scale.x), .string(network.scale.y)])),
+            ("stages", .array(stage.group.map { .int($0 + 1) })), ("class", .string(network.kind)), ("scale", .array([.string(network.scale.x), .string(network.scale.y)])),
             ("stride", .array([.int(network.stride.x), .int(network.stride.y)])),
             ("halo", .object([("left", .int(network.halo.left)), ("right", .int(network.halo.right)), ("top", .int(network.halo.top)), ("bottom", .int(network.halo.bottom))])),
             ("tile", .array([.int(network.tile.width), .int(network.tile.height)])), ("precision", .string(network.precision.rawValue)),
             ("precision_reason", network.precisionReason.map { .string($0) } ?? .null), ("halo_measured_error", network.haloError.map { .double($0) } ?? .null),
-            ("passes", .int(network.passes)), ("work", network.work.map { .double($0) } ?? .null), ("fused", .bool(false)),
+            ("passes", .int(network.passes)), ("work", network.work.map { .double($0) } ?? .null), ("fused", .bool(stage.group.count > 1)),
+            ("not_fused_because", stage.refusal.map { .string($0) } ?? .null),
         ])
     }
 }

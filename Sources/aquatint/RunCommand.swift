@@ -54,6 +54,9 @@ struct Run: ParsableCommand {
     @Option(help: "The inference engine's device, such as CPU or GPU.")
     var device = "CPU"
 
+    @Flag(name: .customLong("no-fuse"), help: "Run neighbouring network stages one by one.")
+    var noFuse = false
+
     @Flag(name: .customLong("fail-fast"), help: "End the run at the first image that fails.")
     var failFast = false
 
@@ -89,7 +92,8 @@ struct Run: ParsableCommand {
         VipsLibrary.onWarning { text in if verbose { Terminal.standardError("libvips: \(text)\n") } }
 
         let found = try selection().resolve(knownExtensions: Self.loadable) { Image.loader(forFile: $0) != nil }
-        let neural = NeuralSettings(precision: run.precision, device: run.device, threads: Machine.cores, isShared: found.files.count > 1, cacheFolder: cacheFolder)
+        var neural = NeuralSettings(precision: run.precision, device: run.device, threads: Machine.cores, isShared: found.files.count > 1, cacheFolder: cacheFolder)
+        neural.fuses = !noFuse
         let session = try RunSession(library: library, pipeline: pipeline, set: set, neural: neural, memoryBudget: Batch.memoryBudget(run))
         let plan = try RunPlan(found, session: session, settings: run)
         if dryRun { return printPlan(plan) }

@@ -41,6 +41,19 @@ public struct AxisGeometry: Sendable, Hashable {
     /// The smallest tile that keeps anything: both halos and one step of the grid.
     public var smallestTile: Int { haloBefore + haloAfter + alignment }
 
+    /// The geometry of this network with another that reads its output.
+    ///
+    /// - Throws: `TilingError.invalid` where scale or alignment grow out of bounds together.
+    public func followed(by next: AxisGeometry) throws(TilingError) -> AxisGeometry {
+        // One step of this grid is so many pixels of the output, and the next one's halo takes whole steps.
+        let made = outputLength(of: alignment)
+        let step = leastCommonMultiple(made, next.alignment) / made * alignment
+        func reach(_ halo: Int, _ own: Int) -> Int { halo.roundedUp(to: made) / made * alignment + own }
+        return try AxisGeometry(
+            scaleNumerator: scaleNumerator * next.scaleNumerator, scaleDenominator: scaleDenominator * next.scaleDenominator, alignment: step,
+            haloBefore: reach(next.haloBefore, haloBefore), haloAfter: reach(next.haloAfter, haloAfter))
+    }
+
     /// The output pixels of `length` input pixels, a multiple of `alignment`.
     func outputLength(of length: Int) -> Int {
         length / scaleDenominator * scaleNumerator

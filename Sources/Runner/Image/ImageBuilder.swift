@@ -17,6 +17,8 @@ struct ImageBuilder {
     private(set) var trace: [StageTrace] = []
     /// How often a result is read by later stages or outputs, by its `as` name.
     private let readers: ReaderCount
+    /// The networks that made `scope.previous`, not yet compiled.
+    private var pending: PendingNetworks?
 
     init(pipeline: Pipeline, library: StageLibrary, stages: StageSession, context: ImageContext, scope: ImageScope) {
         self.pipeline = pipeline
@@ -43,13 +45,28 @@ struct ImageBuilder {
             do {
                 guard try use.isEnabled(in: scope.environment, pipeline: pipeline) else {
                     trace.append(StageTrace(label: label, arguments: [:], image: scope.previous.image, note: "skipped by when"))
-                    if let name = use.asName { scope.advance(to: scope.previous, named: name) }
+                    if let name = use.asName {
+                        scope.advance(to: scope.previous, named: name)
+                        if readers.count(of: name) > 1 { pending?.obstacle = "the result before it is also read as '\(name)'" }
+                    }
                     continue
                 }
             } catch {
                 throw ImageFailure(error, stage: label)
             }
             try apply(use, label: label)
+        }
+        try settle()
+    }
+
+    /// Compiles the networks that made the running image: no other stage joins them.
+    private mutating func settle() throws(ImageFailure) {
+        guard let networks = pending else { return }
+        pending = nil
+        do {
+            trace[networks.places[networks.places.count - 1]].network = try networks.chain.prepare()
+        } catch {
+            throw ImageFailure(error, stage: networks.label)
         }
     }
 
@@ -66,6 +83,9 @@ struct ImageBuilder {
         guard let running = use.inName == nil ? scope.previous : scope.entry(named: use.inName ?? "") else {
             throw ImageFailure("stage", stage: label, "there is no image '\(use.inName ?? "prev")'")
         }
+        let earlier = use.follows(description, arguments) ? pending : nil
+        if earlier == nil { try settle() }
+        let obstacle = stages.settings.fuses ? earlier?.obstacle : "--no-fuse"
         var primary = running
         // A number computed from an image computes its pixels; the next stage would compute them again.
         if !use.set.isEmpty, primary.isExpensive || isWorthKeeping(primary) {
@@ -73,7 +93,7 @@ struct ImageBuilder {
             scope.replace(running, with: primary)
         }
         var isExpensive = primary.isExpensive || description.kind != .vips
-        var result = try self.result(of: use, description, arguments, primary.image, &isExpensive, label)
+        var result = try self.result(of: use, description, arguments, primary.image, &isExpensive, label, following: obstacle == nil ? earlier?.chain : nil)
         if description.kind == .vips, use.set.isEmpty, let made = result.image, isEnlarged(running.image, to: made) {
             // An operation that enlarges asks for the same small neighbourhoods again and again.
             let kept = ImageScope.Entry(image: try cached(running.image, label), isExpensive: running.isExpensive)
@@ -92,15 +112,34 @@ struct ImageBuilder {
         if description.kind == .vips, description.name == "cast", case .string(let format)? = arguments["format"] {
             scope.castFormat = BandFormat(rawValue: format)
         }
-        trace.append(StageTrace(label: label, arguments: arguments, image: result.image ?? primary.image, network: result.network,
-                                note: result.image == nil ? "computes a number" : nil))
+        trace.append(StageTrace(label: label, arguments: arguments, image: result.image ?? primary.image, note: result.image == nil ? "computes a number" : nil))
+        try note(result, after: earlier, obstacle, label)
         guard let image = result.image else {
             if let name = use.asName { scope.advance(to: scope.previous, named: name) }
             return
         }
         var entry = ImageScope.Entry(image: image, isExpensive: isExpensive)
-        if isExpensive, !context.isRehearsal, let name = use.asName, readers.count(of: name) > 1 { entry = try materialised(entry, label) }
+        if isExpensive, let name = use.asName, readers.count(of: name) > 1 {
+            pending?.obstacle = "the result before it is also read as '\(name)'"
+            if !context.isRehearsal { entry = try materialised(entry, label) }
+        }
         scope.advance(to: entry, named: use.asName)
+    }
+
+    /// Takes up the networks that a stage has become part of, or begun.
+    private mutating func note(_ result: StageResult, after earlier: PendingNetworks?, _ obstacle: String?, _ label: String) throws(ImageFailure) {
+        guard let chain = result.chain else { return }
+        let place = trace.count - 1
+        guard let earlier, chain.count > 1 else {
+            trace[place].group = [place]
+            if earlier != nil { trace[place].refusal = result.refusal ?? obstacle }
+            try settle()
+            pending = PendingNetworks(chain: chain, places: [place], label: label)
+            return
+        }
+        for old in earlier.places { (trace[old].group, trace[old].note) = ([], "runs as one network with the next") }
+        trace[place].group = earlier.places + [place]
+        pending = PendingNetworks(chain: chain, places: earlier.places + [place], label: "\(earlier.label) + \(label)")
     }
 
     /// Some operations work with 8 bits whatever they are given: that is said, since it cannot be seen in the file.
@@ -110,11 +149,11 @@ struct ImageBuilder {
     }
 
     private func result(of use: StageUse, _ description: StageDescription, _ arguments: [String: Value], _ primary: Image, _ isExpensive: inout Bool,
-                        _ label: String) throws(ImageFailure) -> StageResult {
+                        _ label: String, following earlier: NetworkChain? = nil) throws(ImageFailure) -> StageResult {
         do throws(StageError) {
             return try stages.apply(
                 description, arguments: arguments, primary: primary, outputs: Set(use.set.map { ImageScope.canonical($0.output.text) }),
-                alpha: use.alpha ?? pipeline.alpha, context: context, isComputed: primary !== scope.input.image
+                alpha: use.alpha ?? pipeline.alpha, context: context, isComputed: primary !== scope.input.image, following: earlier
             ) { (reference) throws(StageError) in
                 try image(reference, like: primary, isExpensive: &isExpensive)
             }
@@ -200,7 +239,12 @@ public struct StageTrace: Sendable {
     public var arguments: [String: Value]
     public var size: (width: Int, height: Int)
     public var summary: String
+    /// Of the network that ends with this stage.
     public var network: NetworkReport?
+    /// The places, in the list of all traces, of the stages that run as that network.
+    public var group: [Int] = []
+    /// Why the stage is not one network with the one before it.
+    public var refusal: String?
     public var note: String?
 
     init(label: String, arguments: [String: Value], image: Image, network: NetworkReport? = nil, note: String? = nil) {

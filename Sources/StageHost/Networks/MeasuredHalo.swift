@@ -167,12 +167,12 @@ extension NetworkStageImage {
     ///
     /// For pictures whose parts can be read beforehand, and networks whose halo comes from their graph.
     func withMeasuredHalo(_ geometry: NetworkGeometry, _ input: NetworkInput) throws(StageError) -> (geometry: NetworkGeometry, error: Double)? {
-        guard options.tiling == .auto, geometry.isTileable, !geometry.isApproximate, plan.derivesFromGraph, network.fixedTile == nil, let white = input.white else { return nil }
+        guard options.tiling == .auto, geometry.isTileable, !geometry.isApproximate, plan is PluginPlan, plan.derivesFromGraph, network.fixedTile == nil, let white = input.white else { return nil }
         let channels = input.bands.count
         func reduced(_ halo: Int) throws(StageError) -> NetworkGeometry {
             var approximate = options
             approximate.tiling = .fixed(tile: 1, halo: halo)
-            return try NetworkGeometry(network, plan: plan, options: approximate, width: input.image.width, height: input.image.height, stage: stage)
+            return try plan.geometry(of: network, options: approximate, width: input.image.width, height: input.image.height, stage: stage)
         }
         func helps(_ halo: Int) -> Bool {
             (try? chooseTiles(reduced(halo), input)) != nil

@@ -21,8 +21,8 @@ struct NetworkGeometry {
     private(set) var halo: NetworkReport.Halo
     private(set) var stride: (x: Int, y: Int)
     let deciding: [String]
-    private let network: PreparedNetwork
-    private let stage: String
+    let network: PreparedNetwork
+    let stage: String
 
     /// The size that the network reads.
     var width: Int { extensionX.extended }
@@ -41,6 +41,13 @@ struct NetworkGeometry {
 
     /// Why the network is run whole.
     var reason: String { deciding.isEmpty ? "it is \(kind)" : deciding.prefix(3).joined(separator: "; ") }
+
+    init(extensionX: ExtensionAxis, extensionY: ExtensionAxis, outputWidth: Int, outputHeight: Int, x: AxisGeometry, y: AxisGeometry, kind: String, isTileable: Bool,
+         isApproximate: Bool, halo: NetworkReport.Halo, stride: (x: Int, y: Int), deciding: [String], network: PreparedNetwork, stage: String) {
+        (self.extensionX, self.extensionY, self.outputWidth, self.outputHeight, self.x, self.y) = (extensionX, extensionY, outputWidth, outputHeight, x, y)
+        (self.kind, self.isTileable, self.isApproximate, self.halo, self.stride) = (kind, isTileable, isApproximate, halo, stride)
+        (self.deciding, self.network, self.stage) = (deciding, network, stage)
+    }
 
     /// - Parameters width, height: of the image.
     init(_ network: PreparedNetwork, plan: PluginPlan, options: NetworkOptions, width: Int, height: Int, stage: String) throws(StageError) {

@@ -10,6 +10,8 @@ public struct NeuralSettings: Sendable {
     public var device: String
     /// CPU threads for inference, all streams together.
     public var threads: Int
+    /// Whether neighbouring network stages are merged into one network; off with `--no-fuse`.
+    public var fuses = true
     /// Whether several images are in flight, so that networks must serve them side by side.
     public var isShared: Bool
     /// Where what was found out is kept between runs (`CacheLocation`); nil for nowhere.

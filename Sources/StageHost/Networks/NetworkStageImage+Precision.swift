@@ -31,9 +31,12 @@ extension NetworkStageImage {
         let bound: PrecisionBound = input.isPicture && white == 255 ? .eightBits : .deep
         let key = precisionKey(cache.engine, device, input.bands, scale, bound)
         do {
+            let frame = probeFrame(geometry)
             let verdict = try engine.precisions.verdict(for: key, stage: stage) {
                 guard !input.image.isStreamed else { throw ProbesAreOutOfReach() }
-                return try trial(geometry, cache.engine, input, Float(white), scale, bound, device.precisions)
+                return try ProbeTiles(image: input.image, bands: input.bands, white: Float(white)).tiles(width: frame.width, height: frame.height, layout: frame.layout(input.channels))
+            } trial: { tiles in
+                try trial(tiles, frame, cache.engine, input, Float(white), scale, bound, device.precisions)
             }
             return PrecisionDecision(precision: verdict.precision, reason: verdict.reason, key: key)
         } catch is ProbesAreOutOfReach {
@@ -47,19 +50,29 @@ extension NetworkStageImage {
     /// The picture is decoded from top to bottom: its parts cannot be read in another order first.
     private struct ProbesAreOutOfReach: Error {}
 
-    private func trial(_ geometry: NetworkGeometry, _ engine: any Engine, _ source: NetworkInput, _ white: Float, _ scale: ProbeScale, _ bound: PrecisionBound,
-                       _ candidates: [Precision]) throws -> PrecisionVerdict {
-        let width = network.fixedTile?.width ?? Self.probeSize(geometry.x, network.analysis.x)
-        let height = network.fixedTile?.height ?? Self.probeSize(geometry.y, network.analysis.y)
-        let channels = source.bands.count
+    /// The size of a probe, and how its values lie.
+    private struct ProbeFrame {
+        let width: Int
+        let height: Int
+        let isNHWC: Bool
+
+        func layout(_ channels: Int) -> SampleReader.Layout { isNHWC ? .interleaved(width: width, bands: channels) : .planar(width: width, height: height) }
+    }
+
+    private func probeFrame(_ geometry: NetworkGeometry) -> ProbeFrame {
+        ProbeFrame(width: network.fixedTile?.width ?? Self.probeSize(geometry.x, network.analysis.x),
+                   height: network.fixedTile?.height ?? Self.probeSize(geometry.y, network.analysis.y), isNHWC: network.door.isNHWC)
+    }
+
+    private func trial(_ tiles: [ProbeTiles.Tile], _ frame: ProbeFrame, _ engine: any Engine, _ input: NetworkInput, _ white: Float, _ scale: ProbeScale,
+                       _ bound: PrecisionBound, _ candidates: [Precision]) throws -> PrecisionVerdict {
+        let width = frame.width, height = frame.height
         let request = CompileRequest(
-            inputShapes: [network.door.inputName: network.inputShape(width: width, height: height, channels: channels)],
+            inputShapes: [network.door.inputName: network.inputShape(width: width, height: height, channels: input.channels)],
             device: settings.device, streams: 1, threads: settings.threads)
-        let layout: SampleReader.Layout = network.door.isNHWC ? .interleaved(width: width, bands: channels) : .planar(width: width, height: height)
-        let tiles = try ProbeTiles(image: source.image, bands: source.bands, white: white).tiles(width: width, height: height, layout: layout)
         let own = tiles.map { PrecisionTrial.Probe(picture: ProbePicture(name: $0.name, width: width, height: height, samples: []), values: $0.values) }
-        let made = ProbePicture.synthetic(width: width, height: height, bands: (source.bands.map(\.source).max() ?? 0) + 1)
-            .map { PrecisionTrial.Probe(picture: $0, values: Self.values(of: $0, source.bands, white, layout)) }
+        let made = ProbePicture.synthetic(width: width, height: height, bands: (input.sources.max() ?? 0) + 1)
+            .map { PrecisionTrial.Probe(picture: $0, values: Self.values(of: $0, input.bands, white, frame.layout(input.channels))) }
         return try PrecisionTrial(engine: engine, model: network.model.bytes, request: request, inputName: network.door.inputName,
                                   outputName: network.door.outputName, scale: scale, bound: bound)
             .run(candidates: candidates, probes: own.prefix(1) + made + own.dropFirst())

@@ -1,51 +1,15 @@
-public import Inference
+internal import Inference
 internal import ONNX
 internal import Vips
-
-/// What a network stage turned out to be for one image: what `explain` shows and reports record.
-public struct NetworkReport: Sendable {
-    public struct Halo: Sendable, Hashable {
-        public var left, right, top, bottom: Int
-
-        func covers(_ other: Halo) -> Bool { left >= other.left && right >= other.right && top >= other.top && bottom >= other.bottom }
-    }
-
-    /// `local`, `block`, `global` or `unknown`.
-    public var kind: String
-    /// Output pixels per input pixel, as text: `4`, `1/2`.
-    public var scale: (x: String, y: String)
-    public var stride: (x: Int, y: Int)
-    public var halo: Halo
-    /// Input pixels of a tile; the image's own size where it is run whole.
-    public var tile: (width: Int, height: Int)
-    public var tiles: Int
-    public var isWhole: Bool
-    /// Whether a halo that the user gave, or that was measured, overrules the derived one.
-    public var isApproximate: Bool
-    public var precision: Precision
-    /// Why `auto` chose it; nil where it was asked for.
-    public var precisionReason: String?
-    public var device: String
-    /// Bytes that one run needs, roughly.
-    public var memory: Int
-    /// The nodes that keep the network from being tiled, with reasons; those that are synchronised, where there are passes.
-    public var deciding: [String]
-    /// Of a measured halo (`MeasuredHalo`): the largest difference from the exact result that was seen, in code values of 8 bits.
-    public var haloError: Double?
-    /// How often the picture is read for the network's statistics over the whole of it, before the tiles.
-    public var passes = 0
-    /// The operations of all passes and tiles over those of one run on the whole picture; nil where they cannot be counted, or there are no passes.
-    public var work: Double?
-}
 
 /// Runs a network on a picture as a demand-driven libvips image.
 ///
 /// Asked for a cell of its grid, it reads the tile that the cell needs from the image before it, feeds the network, and hands out the part
 /// that is exact (tiling.md, "Per axis"). `CellStore` keeps cells until all of their pixels were read.
-struct NetworkStageImage {
+struct NetworkStageImage: Sendable {
     let network: PreparedNetwork
     let options: NetworkOptions
-    let plan: PluginPlan
+    let plan: any NetworkSizing
     let settings: NeuralSettings
     let engine: EngineProvider
     let context: ImageContext
@@ -55,6 +19,12 @@ struct NetworkStageImage {
 
     /// - Returns: the lazily computed result, alpha joined again, and what was decided.
     func make(_ input: Image) throws(StageError) -> (image: Image, report: NetworkReport) {
+        let (image, step) = try planned(input)
+        return (image, try step.prepare())
+    }
+
+    /// As `make`, with nothing tried or compiled yet: whoever takes the result prepares the step, or drops it.
+    func planned(_ input: Image) throws(StageError) -> (image: Image, step: NetworkStep) {
         let findings = network.findings + options.findings + (options.isOutputRangeGiven ? [] : network.door.output.findings)
         if !findings.isEmpty { context.note("'\(stage)' takes from the graph: \(findings.joined(separator: "; "))") }
         let input = try rereadable(input)
@@ -63,10 +33,11 @@ struct NetworkStageImage {
             (colours, alpha) = try VipsStage.splitAlpha(input)
         }
         colours = try displayable(colours)
-        let (result, report) = try runFitted(colours)
+        var (result, step) = try runFitted(colours)
+        step.input = input
         var output = try blended(result, with: colours)
-        if let alpha { output = try joined(output, alpha, scaleOf: colours) }
-        return (output, report)
+        if let alpha { output = try joined(output, alpha) }
+        return (output, step)
     }
 
     // MARK: what goes in
@@ -89,16 +60,17 @@ struct NetworkStageImage {
     }
 
     /// Runs the network at the size, and on the bands, that it wants.
-    private func runFitted(_ image: Image) throws(StageError) -> (Image, NetworkReport) {
+    private func runFitted(_ image: Image) throws(StageError) -> (Image, NetworkStep) {
         guard let fixed = network.fixedSize, (image.width, image.height) != fixed else { return try runBands(image) }
         if network.isFixedByGraph {
             context.note("'\(stage)' runs at \(fixed.width) x \(fixed.height), the size its model is made for; the result is scaled back (input_size sets another)")
         }
-        let (small, report) = try runBands(try resized(image, width: fixed.width, height: fixed.height))
+        var (small, step) = try runBands(try resized(image, width: fixed.width, height: fixed.height))
+        step.detour = "the picture is scaled to \(fixed.width) x \(fixed.height) for it"
         let scaleX = Double(small.width) / Double(fixed.width), scaleY = Double(small.height) / Double(fixed.height)
         let width = max(1, Int((Double(image.width) * scaleX).rounded())), height = max(1, Int((Double(image.height) * scaleY).rounded()))
         // Between the classes 3 and 5 lies no 4.
-        return (try resized(small, width: width, height: height, kernel: network.door.output.content == .labels ? "nearest" : nil), report)
+        return (try resized(small, width: width, height: height, kernel: network.door.output.content == .labels ? "nearest" : nil), step)
     }
 
     private func resized(_ image: Image, width: Int, height: Int, kernel: String? = nil) throws(StageError) -> Image {
@@ -109,7 +81,7 @@ struct NetworkStageImage {
         ])
     }
 
-    private func runBands(_ image: Image) throws(StageError) -> (Image, NetworkReport) {
+    private func runBands(_ image: Image) throws(StageError) -> (Image, NetworkStep) {
         let scale = PictureScale(of: image)
         let wanted = network.door.channels ?? image.bands
         if wanted == image.bands { return try run(image, sources: Array(0..<wanted), scale) }
@@ -128,14 +100,15 @@ struct NetworkStageImage {
     }
 
     /// A one-channel network on a colour picture: Y of YCbCr (BT.601, full range, as JPEG) goes through it, Cb and Cr are resampled beside it.
-    private func runLuma(_ image: Image, _ scale: PictureScale) throws(StageError) -> (Image, NetworkReport) {
+    private func runLuma(_ image: Image, _ scale: PictureScale) throws(StageError) -> (Image, NetworkStep) {
         context.note("'\(stage)' takes one channel: brightness goes through it, colour is kept beside it")
         let toYCC = try matrix([[0.299, 0.587, 0.114], [-0.168735892, -0.331264108, 0.5], [0.5, -0.418687589, -0.081312411]])
         let toRGB = try matrix([[1, 0, 1.402], [1, -0.344136286, -0.714136286], [1, 1.772, 0]])
         let float = try VipsStage.unary("cast", image, ["format": "float"])
         let ycc = try VipsStage.unary("recomb", float, ["m": .image(toYCC)])
         let luma = try tagged(try VipsStage.unary("extract_band", ycc, ["band": 0, "n": 1]), scale, interpretation: image.interpretation)
-        let (result, report) = try run(luma, sources: [0], scale)
+        var (result, step) = try run(luma, sources: [0], scale)
+        step.detour = "only brightness goes through it"
         guard result.bands == 1 else { throw mismatch(1, image) }
         var chroma = try VipsStage.unary("extract_band", ycc, ["band": 1, "n": 2])
         if (result.width, result.height) != (image.width, image.height) {
@@ -146,7 +119,7 @@ struct NetworkStageImage {
         }
         let joined = try VipsStage.images("bandjoin", [result, chroma])
         let rgb = try VipsStage.unary("recomb", joined, ["m": .image(toRGB)])
-        return (try tagged(rgb, scale, interpretation: image.interpretation), report)
+        return (try tagged(rgb, scale, interpretation: image.interpretation), step)
     }
 
     private func matrix(_ rows: [[Double]]) throws(StageError) -> Image {
@@ -154,151 +127,13 @@ struct NetworkStageImage {
     }
 
     /// The same pixels, called a picture of this scale.
-    private func tagged(_ image: Image, _ scale: PictureScale, interpretation: Interpretation) throws(StageError) -> Image {
+    func tagged(_ image: Image, _ scale: PictureScale, interpretation: Interpretation) throws(StageError) -> Image {
         let typed = try VipsStage.unary("copy", image, ["interpretation": .string(interpretation.rawValue)])
         guard case .picture(let white) = scale else { return typed }
         do {
             return try typed.settingFields([(PictureScale.field, .double(white))])
         } catch {
             throw .vips(error)
-        }
-    }
-
-    // MARK: the network itself
-
-    private func run(_ image: Image, sources: [Int], _ scale: PictureScale) throws(StageError) -> (Image, NetworkReport) {
-        var geometry = try NetworkGeometry(network, plan: plan, options: options, width: image.width, height: image.height, stage: stage)
-        let input = try networkInput(image, sources, scale, geometry)
-        if let cut = try synchronisation(geometry, input), let result = try runSynchronised(cut, input, geometry) { return result }
-        let tiles: TileChoice
-        var haloError: Double?
-        do throws(StageError) {
-            tiles = try chooseTiles(geometry, input)
-        } catch {
-            guard error.code == .memory, let measured = try withMeasuredHalo(geometry, input) else { throw error }
-            geometry = measured.geometry
-            haloError = measured.error
-            tiles = try chooseTiles(geometry, input)
-        }
-        if let fixed = network.fixedTile {
-            context.note("'\(stage)' runs in tiles of \(fixed.width) x \(fixed.height), the only size that its model takes")
-        }
-        if options.tiling == .exact, plan.derivesFromGraph, !tiles.plan.grid.isWhole { try checkClaims() }
-        if geometry.isApproximate, haloError == nil {
-            context.note("'\(stage)' uses the halo given by 'tiling', smaller than the derived one: the result is approximate")
-        }
-        if let tile = network.fixedTile, image.width < tile.width || image.height < tile.height {
-            context.note("'\(stage)' takes \(tile.width) x \(tile.height) and no less: a picture of \(image.width) x \(image.height) is extended by its reflection, and its right and bottom edges are approximate")
-        }
-        let precision = try choosePrecision(geometry, input)
-        let runner = TileRunner(
-            network: network, geometry: geometry, tiles: tiles, engine: engine, settings: settings, precision: precision,
-            source: tileInput(image, tiles.plan.grid), input: input, context: context, stage: stage)
-        var report = report(geometry, tiles.plan, precision)
-        report.haloError = haloError
-        return (try rendered(runner), report)
-    }
-
-    private func networkInput(_ image: Image, _ sources: [Int], _ scale: PictureScale, _ geometry: NetworkGeometry) throws(StageError) -> NetworkInput {
-        let outputChannels = try geometry.outputChannels(channels: sources.count)
-        let resultingScale = pictureScale(scale, image)
-        let isPicture = PictureScale.isPictureBands(outputChannels) && resultingScale != .data
-            && (network.door.output.content == .samples || options.isOutputRangeGiven)
-        return NetworkInput(image: image, sources: sources, scale: scale, resultingScale: resultingScale, bands: bands(sources, scale),
-                            outputChannels: outputChannels, isPicture: isPicture, result: isPicture ? resultScale(resultingScale) : (1, 0))
-    }
-
-    func chooseTiles(_ geometry: NetworkGeometry, _ input: NetworkInput) throws(StageError) -> TileChoice {
-        try TileChooser(
-            network: network, geometry: geometry, tiling: options.tiling, channels: input.channels, outputChannels: input.outputChannels, threads: settings.threads,
-            isShared: settings.isShared, budget: context.memoryBudget, stage: stage
-        ).choose()
-    }
-
-    /// Exact tiles are promised only where the engine, asked on small images, does not contradict the graph.
-    private func checkClaims() throws(StageError) {
-        do throws(EngineError) {
-            switch try network.claims.ask(network, engine: engine, threads: settings.threads) {
-            case .confirmed: break
-            case .refuted(let problem):
-                throw EngineError(.failed, "tiles of this network are not exact: \(problem). 'tiling: whole' runs it in one piece")
-            case .notTried(let reason): context.note("'\(stage)' is cut into tiles as its graph says, without a probe of the engine: \(reason)")
-            }
-        } catch {
-            throw .host(error.message, stage: stage, code: .unsupported)
-        }
-    }
-
-    /// The result as an image whose pixels are computed as they are asked for, in whole cells and somewhat ahead.
-    func rendered(_ runner: TileRunner) throws(StageError) -> Image {
-        // Fail here, not in the middle of a picture, if the engine cannot take the network at this size.
-        try runner.prepare()
-        let input = runner.input, grid = runner.tiles.plan.grid
-        let header = GeneratedHeader(
-            width: runner.geometry.outputWidth, height: runner.geometry.outputHeight, bands: input.outputChannels, format: .float,
-            interpretation: interpretation(input.outputChannels, input.resultingScale), demand: .fatStrip)
-        let cells = runner.cells()
-        let result: Image
-        do {
-            result = try Image.generated(header, from: [runner.source.image]) { area, output, _ in
-                let columns = grid.x.index(ofOutput: area.left)...grid.x.index(ofOutput: area.left + area.width - 1)
-                let rows = grid.y.index(ofOutput: area.top)...grid.y.index(ofOutput: area.top + area.height - 1)
-                do {
-                    try cells.read(area, columns: columns, rows: rows, into: output)
-                } catch let error as StageError {
-                    runner.context.record(error)
-                    throw VipsError(operation: nil, message: error.description)
-                }
-            }
-        } catch {
-            throw .vips(error)
-        }
-        return try tagged(result, input.resultingScale, interpretation: header.interpretation)
-    }
-
-    /// How each channel of the network reads the image's samples: full scale to 1, then the range, then the network's own scale.
-    private func bands(_ sources: [Int], _ scale: PictureScale) -> [SampleReader.Band] {
-        var order = sources
-        if network.door.isBGR, order.count == 3 { order.reverse() }
-        return order.indices.map { channel in
-            var factor: Float = 1, offset: Float = 0
-            if case .picture(let white) = scale {
-                factor = (options.white - options.black) / Float(white)
-                offset = options.black
-            }
-            // in_scale and in_bias go by the picture's bands: red first, whatever order the graph has.
-            let band = network.door.isBGR && order.count == 3 ? 2 - channel : channel
-            let own = Self.element(network.scale, band, 1), bias = Self.element(network.bias, band, 0)
-            return SampleReader.Band(source: order[channel], scale: own * factor, bias: own * offset + bias)
-        }
-    }
-
-    private static func element(_ list: [Float], _ index: Int, _ fallback: Float) -> Float {
-        list.count == 1 ? list[0] : index < list.count ? list[index] : fallback
-    }
-
-    /// `value = scale * y + bias` for what the network gives.
-    private func resultScale(_ scale: PictureScale) -> (scale: Float, bias: Float) {
-        guard case .picture(let white) = scale else { return (1, 0) }
-        let factor = Float(white) / (options.outputWhite - options.outputBlack)
-        return (factor, -options.outputBlack * factor)
-    }
-
-    /// The scale of the picture that the data came from, where the input is data: its tag says.
-    private func pictureScale(_ scale: PictureScale, _ image: Image) -> PictureScale {
-        if case .picture = scale { return scale }
-        if let tag = image.double(PictureScale.field), tag > 0 { return .picture(fullScale: tag) }
-        return .data
-    }
-
-    private func interpretation(_ channels: Int, _ scale: PictureScale) -> Interpretation {
-        guard PictureScale.isPictureBands(channels), case .picture(let white) = scale else { return .multiband }
-        switch (channels, white) {
-        case (1, 65535): return .grey16
-        case (1, _): return .blackAndWhite
-        case (_, 65535): return .rgb16
-        case (_, 1): return .scrgb
-        default: return .srgb
         }
     }
 
@@ -318,36 +153,15 @@ struct NetworkStageImage {
     }
 
     /// Alpha scaled to the result's size and joined to a picture; data has none.
-    private func joined(_ result: Image, _ alpha: Image, scaleOf input: Image) throws(StageError) -> Image {
-        guard case .picture(let white) = PictureScale(of: result) else { return result }
-        var alpha = try resized(alpha, width: result.width, height: result.height)
-        let alphaWhite = PictureScale.white(of: alpha.format) ?? white
-        if alphaWhite != white { alpha = try VipsStage.unary("linear", alpha, ["a": .doubles([white / alphaWhite]), "b": .doubles([0])]) }
-        return try VipsStage.images("bandjoin", [result, try VipsStage.unary("cast", alpha, ["format": "float"])])
-    }
-
-    // MARK: tiles
-
-    func chooseTiles(_ geometry: NetworkGeometry, channels: Int, outputChannels: Int) throws(StageError) -> TileChoice {
-        try TileChooser(
-            network: network, geometry: geometry, tiling: options.tiling, channels: channels, outputChannels: outputChannels, threads: settings.threads,
-            isShared: settings.isShared, budget: context.memoryBudget, stage: stage
-        ).choose()
-    }
-
-    /// A file that is being decoded is read in order; everything else where a tile lies.
-    private func tileInput(_ image: Image, _ grid: TileGrid) -> any TileInput {
-        guard image.isStreamed, !grid.isWhole else { return RandomInput(image: image) }
-        // The row of cells that is read and the one computed ahead, and another one for a consumer that looks back.
-        return StreamedInput(image, keptRows: grid.y.tile + 2 * grid.y.cell)
-    }
-
-    func report(_ geometry: NetworkGeometry, _ tiles: TilePlan, _ precision: PrecisionDecision) -> NetworkReport {
-        NetworkReport(
-            kind: geometry.kind, scale: geometry.scaleText, stride: geometry.stride, halo: geometry.halo,
-            tile: (tiles.grid.x.tile, tiles.grid.y.tile), tiles: tiles.grid.count, isWhole: tiles.grid.isWhole,
-            isApproximate: geometry.isApproximate, precision: precision.precision, precisionReason: precision.reason, device: settings.device,
-            memory: tiles.memory, deciding: geometry.deciding)
+    private func joined(_ result: Image, _ alpha: Image) throws(StageError) -> Image {
+        guard case .picture(let white) = PictureScale(of: result), let between = plan.alphaSizes else { return result }
+        var alpha = alpha
+        for size in between + [(result.width, result.height)] {
+            alpha = try resized(alpha, width: size.width, height: size.height)
+            let alphaWhite = PictureScale.white(of: alpha.format) ?? white
+            if alphaWhite != white { alpha = try VipsStage.unary("linear", alpha, ["a": .doubles([white / alphaWhite]), "b": .doubles([0])]) }
+            alpha = try VipsStage.unary("cast", alpha, ["format": "float"])
+        }
+        return try VipsStage.images("bandjoin", [result, alpha])
     }
 }
-

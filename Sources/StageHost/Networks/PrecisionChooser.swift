@@ -29,29 +29,35 @@ public final class PrecisionChooser: Sendable {
         store = cacheFolder.map { VerdictStore(folder: "\($0)/precision") }
     }
 
-    /// The verdict of that key: this run's, an earlier run's, or what `trial` finds.
+    /// The verdict of that key: this run's, an earlier run's, or what `trial` finds on `probes`.
     ///
-    /// What `trial` throws is thrown on and not remembered.
-    func verdict(for key: String, stage: String, trial: () throws -> PrecisionVerdict) throws -> PrecisionVerdict {
+    /// What either throws is thrown on and not remembered.
+    /// - Parameter probes: reads parts of the picture. Done before anybody waits for the verdict: stages before this one may wait for the same, to compute them.
+    func verdict<Probes>(for key: String, stage: String, probes: () throws -> Probes, trial: (Probes) throws -> PrecisionVerdict) throws -> PrecisionVerdict {
         let entry = entries.withLock { entries in
             if let known = entries[key] { return known }
             let made = Entry()
             entries[key] = made
             return made
         }
+        let known = entry.verdict.withLock { verdict in
+            if verdict == nil, let kept = store?.verdict(for: key) { settle(kept, &verdict, stage) }
+            return verdict
+        }
+        if let known { return known }
+        let read = try probes()
         return try entry.verdict.withLock { verdict in
             if let verdict { return verdict }
-            let found: PrecisionVerdict
-            if let kept = store?.verdict(for: key) {
-                found = kept
-            } else {
-                found = try trial()
-                store?.keep(found, for: key)
-            }
-            verdict = found
-            spoken.withLock { $0.append("'\(stage)' computes in \(found.precision.rawValue): \(found.reason)") }
+            let found = try trial(read)
+            store?.keep(found, for: key)
+            settle(found, &verdict, stage)
             return found
         }
+    }
+
+    private func settle(_ found: PrecisionVerdict, _ verdict: inout PrecisionVerdict?, _ stage: String) {
+        verdict = found
+        spoken.withLock { $0.append("'\(stage)' computes in \(found.precision.rawValue): \(found.reason)") }
     }
 
     /// Remembers that a type gave NaN or infinity on a picture of the user's: later runs compute that network in f32. This run goes on as it began, so that

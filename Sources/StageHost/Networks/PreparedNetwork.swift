@@ -123,6 +123,28 @@ final class PreparedNetwork: Sendable {
         }
     }
 
+    /// A network that the host has made of others: one picture in, one out, planar and red first, everything else inside.
+    ///
+    /// - Throws: `ONNXError` where the graph is not one from picture to picture.
+    init(made graph: Model, inputName: String, outputName: String, bytes: [UInt8], key: String, scale: [Float], bias: [Float]) throws(ONNXError) {
+        let picture = try PictureModel(graph, .init(input: inputName, output: outputName, layout: .nchw))
+        steady = try Self.steady(picture)
+        model = try Self.model(picture, steady, key: key, bytes: bytes)
+        self.graph = picture.model
+        door = Door(input: picture.input, output: picture.output, isBGR: false)
+        analysis = picture.analysis
+        self.scale = scale
+        self.bias = bias
+        keepsSize = true
+        range = nil
+        outputRange = nil
+        findings = []
+        file = nil
+        fixedSize = nil
+        isFixedByGraph = false
+        fixedTile = nil
+    }
+
     private static func request(_ network: PluginNetwork) -> PictureModel.Request {
         let constants = network.constants.map { ($0.name, PictureModel.Request.Values(shape: $0.shape, values: $0.values)) }
         return PictureModel.Request(input: network.inputNames?.first, output: network.outputName, layout: network.layout,

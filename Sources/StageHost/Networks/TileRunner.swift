@@ -12,7 +12,6 @@ final class TileRunner: Sendable {
     let tiles: TileChoice
     let engine: EngineProvider
     let settings: NeuralSettings
-    let precision: PrecisionDecision
     /// Where the pixels come from.
     let source: any TileInput
     let input: NetworkInput
@@ -22,15 +21,19 @@ final class TileRunner: Sendable {
     let statistics: StatisticsRun?
     /// How often tiles were halved because the engine could not allocate what they need.
     private let halvings = Atomic<Int>(0)
+    private let decide: @Sendable () throws(StageError) -> PrecisionDecision
+    private let decision = Mutex<Result<PrecisionDecision, StageError>?>(nil)
 
-    init(network: PreparedNetwork, geometry: NetworkGeometry, tiles: TileChoice, engine: EngineProvider, settings: NeuralSettings, precision: PrecisionDecision,
-         source: any TileInput, input: NetworkInput, context: ImageContext, stage: String, statistics: StatisticsRun? = nil) {
+    /// - Parameter decide: what the network is computed in; asked once, before anything is compiled.
+    init(network: PreparedNetwork, geometry: NetworkGeometry, tiles: TileChoice, engine: EngineProvider, settings: NeuralSettings,
+         source: any TileInput, input: NetworkInput, context: ImageContext, stage: String, statistics: StatisticsRun? = nil,
+         decide: @escaping @Sendable () throws(StageError) -> PrecisionDecision) {
         self.network = network
         self.geometry = geometry
         self.tiles = tiles
         self.engine = engine
         self.settings = settings
-        self.precision = precision
+        self.decide = decide
         self.source = source
         self.input = input
         self.context = context
@@ -40,8 +43,20 @@ final class TileRunner: Sendable {
 
     private var grid: TileGrid { tiles.plan.grid }
 
+    /// What the network is computed in. Whoever asks first has it decided; others wait.
+    func precision() throws(StageError) -> PrecisionDecision {
+        let decided = decision.withLock { decision -> Result<PrecisionDecision, StageError> in
+            if let decision { return decision }
+            let made = Result { () throws(StageError) in try decide() }
+            decision = made
+            return made
+        }
+        return try decided.get()
+    }
+
     /// Compiles the network for its largest tile: what cannot work fails before the first pixel.
     func prepare() throws(StageError) {
+        let precision = try precision()
         while true {
             do {
                 guard let shape = try self.grid(halved: halvings.load(ordering: .relaxed)).shapes.first else { return }
@@ -113,6 +128,7 @@ final class TileRunner: Sendable {
     }
 
     private func run(_ tile: TileGrid.Tile, into cell: CellPixels) throws {
+        let precision = try precision()
         do {
             try run(tile, into: cell, precision.precision)
         } catch let error as StageError where error.code == .notFinite && precision.precision != .f32 {

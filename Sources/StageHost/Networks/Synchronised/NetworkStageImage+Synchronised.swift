@@ -29,7 +29,7 @@ extension NetworkStageImage {
     /// Finds the statistics when the first pixel is asked for, then runs what is left of the network in tiles.
     ///
     /// - Returns: nil where nothing is gained: the picture is one tile, or so thin that its places cannot be told apart, and can be run whole.
-    func runSynchronised(_ cut: CutNetwork, _ input: NetworkInput, _ whole: NetworkGeometry) throws(StageError) -> (Image, NetworkReport)? {
+    func runSynchronised(_ cut: CutNetwork, _ input: NetworkInput, _ whole: NetworkGeometry) throws(StageError) -> (Image, NetworkStep)? {
         let geometry = try whole.synchronised(cut)
         let precision = try choosePrecision(whole, input)
         var options = options
@@ -48,16 +48,18 @@ extension NetworkStageImage {
             throw error
         }
         let runner = TileRunner(
-            network: cut.remainder, geometry: geometry, tiles: tiles, engine: engine, settings: settings, precision: precision, source: source, input: input,
-            context: context, stage: stage, statistics: statistics)
+            network: cut.remainder, geometry: geometry, tiles: tiles, engine: engine, settings: settings, source: source, input: input,
+            context: context, stage: stage, statistics: statistics) { precision }
         let result = try remainder.rendered(runner)
-        var report = report(geometry, tiles.plan, precision)
+        var report = report(runner)
         report.memory = max(report.memory, statistics.grids.map(\.memory).max() ?? 0)
         report.passes = cut.passes.count
         let runs = statistics.grids.map { ($0.columns * $0.rows, $0.tile.width, $0.tile.height) } + [(grid.count, grid.x.tile, grid.y.tile)]
         report.work = cut.work(of: network, width: geometry.width, height: geometry.height, channels: input.channels, runs: runs)
         context.note("'\(stage)' takes statistics over the whole picture: it is read \(cut.passes.count == 1 ? "once" : "\(cut.passes.count) times") for them, then run in tiles")
-        return (result, report)
+        var step = remainder.step(runner, report)
+        step.detour = "it takes statistics over the whole picture first"
+        return (result, step)
     }
 
     /// The image as passes need it: in any order, and again and again without the stages before it being computed again.
