@@ -27,8 +27,7 @@ import Testing
         #expect(merged.nodes.map(\.outputs) == [["a/conv"], ["a/y"], ["b/conv"], ["b/y"], ["y"]])
         #expect(merged.inputs.map(\.name) == ["x"] && merged.outputs.map(\.name) == ["y"])
         let values = try Interpreter(model: merged).run(Interpreter.Array4(dims: [1, 1, 1, 2], values: [3, -5]))
-        // The interpreter's convolutions add 0.1.
-        #expect(try #require(values["y"]?.values).map { ($0 * 10).rounded() / 10 } == [12.3, -19.7])
+        #expect(values["y"]?.values == [12, -20])
     }
 
     @Test func `what the wanted output does not need is left out`() throws {
