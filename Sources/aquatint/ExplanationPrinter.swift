@@ -93,7 +93,7 @@ struct ExplanationPrinter {
             ("stages", .array(stage.group.map { .int($0 + 1) })), ("class", .string(network.kind)), ("scale", .array([.string(network.scale.x), .string(network.scale.y)])),
             ("stride", .array([.int(network.stride.x), .int(network.stride.y)])),
             ("halo", .object([("left", .int(network.halo.left)), ("right", .int(network.halo.right)), ("top", .int(network.halo.top)), ("bottom", .int(network.halo.bottom))])),
-            ("tile", .array([.int(network.tile.width), .int(network.tile.height)])), ("precision", .string(network.precision.rawValue)),
+            ("tile", .array([.int(network.tile.width), .int(network.tile.height)])), ("tiles", .int(network.tiles)), ("streams", .int(network.streams)), ("precision", .string(network.precision.rawValue)),
             ("precision_reason", network.precisionReason.map { .string($0) } ?? .null), ("halo_measured_error", network.haloError.map { .double($0) } ?? .null),
             ("passes", .int(network.passes)), ("work", network.work.map { .double($0) } ?? .null), ("fused", .bool(stage.group.count > 1)),
             ("not_fused_because", stage.refusal.map { .string($0) } ?? .null),

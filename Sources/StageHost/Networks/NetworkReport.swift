@@ -17,6 +17,8 @@ public struct NetworkReport: Sendable {
     /// Input pixels of a tile; the image's own size where it is run whole.
     public var tile: (width: Int, height: Int)
     public var tiles: Int
+    /// Tiles computed at the same time; they share the threads.
+    public var streams: Int
     public var isWhole: Bool
     /// Whether a halo that the user gave, or that was measured, overrules the derived one.
     public var isApproximate: Bool

@@ -111,7 +111,7 @@ extension NetworkStageImage {
         let geometry = runner.geometry, grid = runner.tiles.plan.grid
         return NetworkReport(
             kind: geometry.kind, scale: geometry.scaleText, stride: geometry.stride, halo: geometry.halo,
-            tile: (grid.x.tile, grid.y.tile), tiles: grid.count, isWhole: grid.isWhole, isApproximate: geometry.isApproximate,
+            tile: (grid.x.tile, grid.y.tile), tiles: grid.count, streams: runner.tiles.streams, isWhole: grid.isWhole, isApproximate: geometry.isApproximate,
             precision: .f32, device: settings.device, memory: runner.tiles.plan.memory, deciding: geometry.deciding)
     }
 
