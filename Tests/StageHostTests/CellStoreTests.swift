@@ -101,6 +101,38 @@ private final class Board: Sendable {
         #expect(board.counts.keys.allSatisfy { $0 < 5 })
     }
 
+    @Test func `what fails ahead and nobody asks for fails nothing`() throws {
+        let board = Board(), store = board.store(workers: 2, ahead: 6)
+        board.limit.store(6, ordering: .relaxed)
+        // The first row, whose right cells may let others be tried that fail.
+        for top in [0, 5] { try Board.check(Rect(left: 0, top: top, width: Board.width, height: 5), store) }
+        store.close()
+        try Board.check(Rect(left: 0, top: 10, width: 20, height: 10), store)
+        #expect(throws: StageError.self) { try Board.check(Rect(left: 20, top: 10, width: 10, height: 10), store) }
+    }
+
+    @Test func `a cell that is wanted again is kept from then on`() throws {
+        let board = Board(), store = board.store(workers: 0, ahead: 0)
+        let cell = Rect(left: 0, top: 0, width: 10, height: 10)
+        for _ in 0..<5 { try Board.check(cell, store) }
+        #expect(board.counts == [0: 2])
+    }
+
+    @Test func `cells are heard of in the order in which they are taken up, and when they end`() throws {
+        let heard = Mutex<[Int]>([]), ended = Mutex<Set<Int>>([])
+        let watch = CellStore.Watch { column, row in heard.withLock { $0.append(row * 4 + column) } } ends: { column, row in ended.withLock { _ = $0.insert(row * 4 + column) } }
+        let store = CellStore(columns: 4, rows: 3, workers: 3, ahead: 6, watch: watch, isCancelled: { false }) { column, row in
+            #expect(heard.withLock { $0.contains(row * 4 + column) } && !ended.withLock { $0.contains(row * 4 + column) })
+            return CellPixels(area: Rect(left: column * 10, top: row * 10, width: 10, height: 10), bands: 1)
+        }
+        var pixels = [Float](repeating: 0, count: 1200)
+        try pixels.withUnsafeMutableBytes { bytes in
+            try store.read(Rect(left: 0, top: 0, width: 40, height: 30), columns: 0...3, rows: 0...2, into: OutputPixels(base: try #require(bytes.baseAddress), rowStride: 160))
+        }
+        store.close()
+        #expect(heard.withLock { $0.sorted() } == Array(0..<12) && ended.withLock { $0.count } == 12)
+    }
+
     @Test func `an image that was given up computes nothing ahead`() throws {
         let board = Board(), store = board.store(workers: 2, ahead: 6, isCancelled: { true })
         try Board.check(Rect(left: 0, top: 0, width: 10, height: 10), store)
@@ -128,6 +160,39 @@ private final class Board: Sendable {
                 #expect(isSame)
             }
         }
+    }
+
+    @Test func `rows that a slow tile holds stay, however far others are`() throws {
+        let input = StreamedInput(try picture(10, 900), keptRows: 40)
+        input.hold(from: 0)
+        input.hold(from: 100)
+        try input.withPixels(in: Rect(left: 0, top: 850, width: 10, height: 50)) { _, _ in }
+        try input.withPixels(in: Rect(left: 0, top: 0, width: 10, height: 10)) { base, _ in #expect(base.load(as: UInt8.self) == 0) }
+        input.release(from: 0)
+        input.release(from: 100)
+    }
+
+    /// One column of cells, whose first threads are the slowest.
+    @Test func `many threads down one column find their rows`() throws {
+        let image = try picture(40, 1600), input = StreamedInput(image, keptRows: 120)
+        let watch = CellStore.Watch { _, row in input.hold(from: row * 40) } ends: { _, row in input.release(from: row * 40) }
+        let store = CellStore(columns: 1, rows: 40, workers: 8, ahead: 16, watch: watch, isCancelled: { false }) { _, row in
+            if row % 8 == 0 { Thread.sleep(forTimeInterval: 0.03) }
+            return try input.withPixels(in: Rect(left: 0, top: row * 40, width: 40, height: 40)) { base, _ in
+                let cell = CellPixels(area: Rect(left: 0, top: row * 40, width: 40, height: 40), bands: 1)
+                for y in 0..<40 { for x in 0..<40 { cell.pixel(x: x, y: row * 40 + y).pointee = Float(base.load(fromByteOffset: (y * 40 + x) * 3, as: UInt8.self)) } }
+                return cell
+            }
+        }
+        var pixels = [Float](repeating: 0, count: 40 * 1600)
+        try pixels.withUnsafeMutableBytes { bytes in
+            for row in 0..<40 {
+                try store.read(Rect(left: 0, top: row * 40, width: 40, height: 40), columns: 0...0, rows: row...row,
+                               into: OutputPixels(base: try #require(bytes.baseAddress) + row * 40 * 160, rowStride: 160))
+            }
+        }
+        store.close()
+        #expect(pixels.indices.allSatisfy { pixels[$0] == Float($0 * 3 % 251) })
     }
 
     @Test func `rows that were let go are an error, not other pixels`() throws {

@@ -35,6 +35,12 @@ final class CellPixels: Sendable {
 final class CellStore: Sendable {
     typealias Compute = @Sendable (_ column: Int, _ row: Int) throws -> CellPixels
 
+    /// Hears of each cell before it is computed, in the order in which cells are taken up, and after it.
+    struct Watch: Sendable {
+        var begins: @Sendable (_ column: Int, _ row: Int) -> Void = { _, _ in }
+        var ends: @Sendable (_ column: Int, _ row: Int) -> Void = { _, _ in }
+    }
+
     let columns: Int
     let rows: Int
     /// Cells computed ahead that nobody has read yet, at most.
@@ -42,6 +48,7 @@ final class CellStore: Sendable {
     /// Threads that compute ahead.
     let workers: Int
     private let compute: Compute
+    private let watch: Watch
     private let isCancelled: @Sendable () -> Bool
 
     /// A cell that one thread computes and others may wait for.
@@ -98,11 +105,12 @@ final class CellStore: Sendable {
     private static let queue = DispatchQueue(label: "aquatint.cells", attributes: .concurrent)
 
     /// - Parameter compute: makes a cell; any thread, several at a time.
-    init(columns: Int, rows: Int, workers: Int, ahead: Int, isCancelled: @escaping @Sendable () -> Bool, compute: @escaping Compute) {
+    init(columns: Int, rows: Int, workers: Int, ahead: Int, watch: Watch = Watch(), isCancelled: @escaping @Sendable () -> Bool, compute: @escaping Compute) {
         self.columns = columns
         self.rows = rows
         self.workers = workers
         self.ahead = ahead
+        self.watch = watch
         self.isCancelled = isCancelled
         self.compute = compute
     }
@@ -145,10 +153,19 @@ final class CellStore: Sendable {
             return turn
         }
         startWorkers()
-        switch turn {
-        case .ready(let cell): return cell
-        case .wait(let computation): return try computation.wait()
-        case .compute(let computation): return try make(index, computation)
+        do {
+            switch turn {
+            case .ready(let cell): return cell
+            case .wait(let computation): return try computation.wait()
+            case .compute(let computation): return try make(index, computation)
+            }
+        } catch {
+            // The image has failed with it: nobody computes the rest.
+            state.withLock { state in
+                state.failure = state.failure ?? error
+                state.pending.removeAll()
+            }
+            throw error
         }
     }
 
@@ -177,26 +194,28 @@ final class CellStore: Sendable {
             return .ready(cell)
         case .computing(let computation)?: return .wait(computation)
         case nil:
-            let computation = Computation()
-            state.slots[index] = .computing(computation)
-            return .compute(computation)
+            if state.made.contains(index) { state.rereads = true }
+            return .compute(begin(index, &state))
         }
+    }
+
+    private func begin(_ index: Int, _ state: inout State) -> Computation {
+        let computation = Computation()
+        state.slots[index] = .computing(computation)
+        watch.begins(index % columns, index / columns)
+        return computation
     }
 
     private func make(_ index: Int, _ computation: Computation) throws -> CellPixels {
         let outcome = Result { try compute(index % columns, index / columns) }
-        state.withLock { state in
-            switch outcome {
-            case .success(let cell):
+        watch.ends(index % columns, index / columns)
+        // A cell that failed stays as it is: its failure is for who asks for it, which for one computed ahead may be nobody.
+        if case .success(let cell) = outcome {
+            state.withLock { state in
                 state.clock += 1
                 state.made.insert(index)
                 state.slots[index] = .ready(cell, Reading(lines: Array(repeating: 0, count: cell.area.height), lastUse: state.clock))
                 makeRoom(&state)
-            case .failure(let error):
-                // The image has failed with it: nobody computes the rest.
-                state.slots[index] = nil
-                state.failure = error
-                state.pending.removeAll()
             }
         }
         computation.end(outcome)
@@ -280,14 +299,11 @@ final class CellStore: Sendable {
             while !state.pending.isEmpty, !state.isClosed, !isCancelled() {
                 let index = state.pending.removeFirst()
                 guard state.slots[index] == nil, !state.made.contains(index) else { continue }
-                let computation = Computation()
-                state.slots[index] = .computing(computation)
-                return (index, computation)
+                return (index, begin(index, &state))
             }
             state.active -= 1
             return nil
         }) {
-            // A failure is kept for who asks for the cell.
             _ = try? make(index, computation)
         }
     }

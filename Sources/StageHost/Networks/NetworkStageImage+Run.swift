@@ -165,13 +165,6 @@ extension NetworkStageImage {
 
     // MARK: tiles
 
-    func chooseTiles(_ geometry: NetworkGeometry, channels: Int, outputChannels: Int) throws(StageError) -> TileChoice {
-        try TileChooser(
-            network: network, geometry: geometry, tiling: options.tiling, channels: channels, outputChannels: outputChannels, threads: settings.threads,
-            isShared: settings.isShared, budget: context.memoryBudget, stage: stage
-        ).choose()
-    }
-
     /// A file that is being decoded is read in order; everything else where a tile lies.
     private func tileInput(_ image: Image, _ grid: TileGrid) -> any TileInput {
         guard image.isStreamed, !grid.isWhole else { return RandomInput(image: image) }

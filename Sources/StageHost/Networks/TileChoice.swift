@@ -5,6 +5,16 @@ struct TileChoice: Sendable {
     let plan: TilePlan
     /// Tiles computed at the same time, each with its share of the threads.
     let streams: Int
+
+    /// Threads that compute cells ahead of the demand: one tile is filled while others are computed.
+    var workers: Int { Self.workers(plan.grid, streams) }
+    /// Cells computed ahead that nobody has read yet, at most.
+    var ahead: Int { 2 * workers }
+
+    /// Cells that are there at a time: the row that is read, and those ahead.
+    static func cells(_ grid: TileGrid, _ streams: Int) -> Int { min(grid.count, grid.x.count + 2 * workers(grid, streams)) }
+
+    private static func workers(_ grid: TileGrid, _ streams: Int) -> Int { grid.count > 1 ? streams + 1 : 0 }
 }
 
 /// Chooses tiles: the whole picture, or cells whose halos cost little, within the memory that there is.
@@ -160,24 +170,24 @@ struct TileChooser {
 
     private func estimatedMemory(of grid: TileGrid, streams: Int) -> Int {
         let pixels = Double(grid.x.tile) * Double(grid.y.tile)
-        return Int(min(pixels * network.profile(channels: channels).memory, 1e15)) * min(streams, grid.count) + waiting(grid)
+        return Int(min(pixels * network.profile(channels: channels).memory, 1e15)) * min(streams, grid.count) + waiting(grid, streams)
     }
 
     /// Bytes of the runs side by side, and of what waits beside them.
     private func memory(of grid: TileGrid, streams: Int) -> Int {
         let run = network.memory(width: grid.x.tile, height: grid.y.tile, channels: channels)
         let side = run.multipliedReportingOverflow(by: min(streams, grid.count))
-        let sum = side.partialValue.addingReportingOverflow(waiting(grid))
+        let sum = side.partialValue.addingReportingOverflow(waiting(grid, streams))
         return side.overflow || sum.overflow ? Int.max : sum.partialValue
     }
 
-    /// Bytes of the cells that wait for the consumer (a row of them, and those ahead), and of the tile that is filled or read while another is computed.
-    private func waiting(_ grid: TileGrid) -> Int {
+    /// Bytes of the cells that wait for the consumer, and of the tile that is filled or read while another is computed.
+    private func waiting(_ grid: TileGrid, _ streams: Int) -> Int {
         let row = geometry.outputBytes(rows: grid.y.cell, channels: outputChannels)
         if grid.isWhole || row > 1 << 50 { return row }
         let scale = Double(geometry.x.scaleNumerator * geometry.y.scaleNumerator) / Double(geometry.x.scaleDenominator * geometry.y.scaleDenominator)
         let tile = Double(grid.x.tile) * Double(grid.y.tile) * 4 * (Double(channels) + scale * Double(outputChannels))
-        return row / 4 * 5 + 2 * Int(min(tile, 1e15))
+        return row / grid.x.count * TileChoice.cells(grid, streams) + 2 * Int(min(tile, 1e15))
     }
 
     private func lack(_ message: String) -> StageError { .host(network.file.map { "\($0): \(message)" } ?? message, stage: stage, code: .memory) }

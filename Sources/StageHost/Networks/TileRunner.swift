@@ -24,6 +24,14 @@ final class TileRunner: Sendable {
     private let decide: @Sendable () throws(StageError) -> PrecisionDecision
     private let decision = Mutex<Result<PrecisionDecision, StageError>?>(nil)
 
+    private struct Shape: Hashable {
+        var width, height: Int
+        var precision: Precision
+    }
+
+    /// The network for the shapes of its tiles: one or a few.
+    private let networks = Mutex<[Shape: any CompiledNetwork]>([:])
+
     /// - Parameter decide: what the network is computed in; asked once, before anything is compiled.
     init(network: PreparedNetwork, geometry: NetworkGeometry, tiles: TileChoice, engine: EngineProvider, settings: NeuralSettings,
          source: any TileInput, input: NetworkInput, context: ImageContext, stage: String, statistics: StatisticsRun? = nil,
@@ -70,14 +78,15 @@ final class TileRunner: Sendable {
 
     /// The cells of the result, each computed by `cell(column:row:)`.
     func cells() -> CellStore {
-        // One tile is filled while another is computed; beyond that, cells only take memory.
-        let workers = grid.count > 1 ? tiles.streams + 1 : 0
-        let store = CellStore(columns: grid.x.count, rows: grid.y.count, workers: workers, ahead: 2 * workers, isCancelled: { [context] in context.isCancelled }) {
-            [self] column, row in try cell(column: column, row: row)
-        }
+        let holds = CellStore.Watch { [self] _, row in source.hold(from: firstRow(ofTilesIn: row)) } ends: { [self] _, row in source.release(from: firstRow(ofTilesIn: row)) }
+        let store = CellStore(columns: grid.x.count, rows: grid.y.count, workers: tiles.workers, ahead: tiles.ahead, watch: holds,
+                              isCancelled: { [context] in context.isCancelled }) { [self] column, row in try cell(column: column, row: row) }
         context.atEnd { [weak store] in store?.close() }
         return store
     }
+
+    /// The first row of the image that the tiles of a row of the grid read.
+    private func firstRow(ofTilesIn row: Int) -> Int { grid.y.tile(at: row).input.map(geometry.extensionY.source(of:)).min() ?? 0 }
 
     /// Computes one cell of the result.
     ///
@@ -203,6 +212,14 @@ final class TileRunner: Sendable {
     }
 
     private func compiled(width: Int, height: Int, _ precision: Precision) throws(StageError) -> any CompiledNetwork {
+        let shape = Shape(width: width, height: height, precision: precision)
+        if let known = networks.withLock({ $0[shape] }) { return known }
+        let made = try compile(width: width, height: height, precision)
+        networks.withLock { $0[shape] = made }
+        return made
+    }
+
+    private func compile(width: Int, height: Int, _ precision: Precision) throws(StageError) -> any CompiledNetwork {
         let request = CompileRequest(
             inputShapes: [network.door.inputName: network.inputShape(width: width, height: height, channels: input.channels)],
             precision: precision, device: settings.device, streams: tiles.streams, threads: settings.threads)

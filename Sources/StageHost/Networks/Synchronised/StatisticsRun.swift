@@ -42,11 +42,8 @@ final class StatisticsRun: Sendable {
         var grids: [PassGrid] = []
         let edges = [edge] + TilePlan.ladder.sorted(by: >)
         for pass in cut.passes {
-            grids.append(try PassGrid(pass.part, width: geometry.width, height: geometry.height, edges: edges, budget: context.memoryBudget, stage: stage) {
-                let one = network.memory(of: pass.part.model, width: $0, height: $1, channels: input.channels)
-                let (all, overflow) = one.multipliedReportingOverflow(by: $0 >= geometry.width && $1 >= geometry.height ? 1 : settings.threads)
-                return overflow ? .max : all
-            })
+            let memory = Self.memory(of: pass, network, geometry, channels: input.channels, threads: settings.threads)
+            grids.append(try Self.grid(pass, geometry, edges: edges, memory: memory, budget: context.memoryBudget, stage))
         }
         self.grids = grids
     }
@@ -89,7 +86,7 @@ final class StatisticsRun: Sendable {
             throw .host("the network's sizes cannot be computed: \(error)", stage: stage, code: .geometry)
         }
         for (pass, grid) in zip(cut.passes, grids) {
-            for (statistic, sums) in zip(pass.part.statistics, try sums(of: pass, grid, known)) {
+            for (statistic, sums) in zip(pass.part.statistics, try smallerIfNeeded(pass, grid, known)) {
                 for fill in statistic.fills {
                     guard let values = statistic.values(of: fill, from: sums), let tensor = try? TensorData(shape: fill.shape, values: values) else {
                         throw .host("the statistic of '\(statistic.node)' does not have the extents \(fill.shape)", stage: stage, code: .internal)
@@ -107,6 +104,39 @@ final class StatisticsRun: Sendable {
     }
 
     // MARK: one pass
+
+    /// What a pass adds up, on smaller tiles than planned where the engine cannot allocate what those need.
+    private func smallerIfNeeded(_ pass: CutNetwork.Pass, _ planned: PassGrid, _ known: [String: TensorData]) throws(StageError) -> [StatisticSums] {
+        var grid = planned
+        while true {
+            do {
+                return try sums(of: pass, grid, known)
+            } catch {
+                let edges = TilePlan.ladder.sorted(by: >).filter { $0 < max(grid.tile.width, grid.tile.height) }
+                guard error.code == .memory, !edges.isEmpty, let smaller = try? Self.grid(pass, geometry, edges: edges, memory: memory(of: pass), budget: .max, stage) else { throw error }
+                context.note("'\(stage)': the engine could not allocate a tile of \(grid.tile.width) x \(grid.tile.height) pixels; it goes on with smaller ones")
+                grid = smaller
+            }
+        }
+    }
+
+    private static func grid(_ pass: CutNetwork.Pass, _ geometry: NetworkGeometry, edges: [Int], memory: (Int, Int) -> Int, budget: Int, _ stage: String)
+        throws(StageError) -> PassGrid {
+        try PassGrid(pass.part, width: geometry.width, height: geometry.height, edges: edges, budget: budget, stage: stage, memory: memory)
+    }
+
+    /// Bytes that the tiles of a pass need that are computed side by side.
+    private func memory(of pass: CutNetwork.Pass) -> (Int, Int) -> Int {
+        Self.memory(of: pass, network, geometry, channels: input.channels, threads: settings.threads)
+    }
+
+    private static func memory(of pass: CutNetwork.Pass, _ network: PreparedNetwork, _ geometry: NetworkGeometry, channels: Int, threads: Int) -> (Int, Int) -> Int {
+        { width, height in
+            let one = network.memory(of: pass.part.model, width: width, height: height, channels: channels)
+            let (all, overflow) = one.multipliedReportingOverflow(by: width >= geometry.width && height >= geometry.height ? 1 : threads)
+            return overflow ? .max : all
+        }
+    }
 
     /// What a pass adds up over the whole image, one for each of its statistics.
     private func sums(of pass: CutNetwork.Pass, _ grid: PassGrid, _ known: [String: TensorData]) throws(StageError) -> [StatisticSums] {
@@ -182,7 +212,8 @@ final class StatisticsRun: Sendable {
                 streams: run.settings.threads, threads: run.settings.threads)
             do {
                 let networks = try run.engine.networks()
-                return bytes.count <= Self.largestKept ? try networks.network(NetworkModel(key: pass.key, bytes: bytes), request: request)
+                let memory = min(run.memory(of: pass)(width, height), 1 << 40)
+                return bytes.count <= Self.largestKept ? try networks.network(NetworkModel(key: pass.key, bytes: bytes), request: request, memory: memory)
                     : try networks.engine.compile(bytes, request: request)
             } catch {
                 throw .host(error.message, stage: run.stage, code: error.kind == .outOfMemory ? .memory : .unsupported)
@@ -213,44 +244,46 @@ final class StatisticsRun: Sendable {
             let width = input.x.count, height = input.y.count
             guard let shapes = tapShapes[Size(width: width, height: height)] else { return [] }
             var sums = pass.part.statistics.map(\.emptySums)
+            let reader = SampleReader(format: run.source.image.format, bands: run.source.image.bands, columns: input.x.map(run.geometry.extensionX.source(of:)),
+                                      rows: input.y.map(run.geometry.extensionY.source(of:)))
             do {
-                try network.run(outputs: pass.part.taps.map(\.name)) { port, values in
-                    try fill(port, values, input)
-                } read: { tap, values, extents in
-                    guard shapes[tap].extents.reduce(1, *) == values.count else {
-                        throw StageError.host("the engine gave '\(pass.part.taps[tap].name)' the extents \(extents), \(shapes[tap].extents) were expected", code: .internal)
-                    }
-                    guard let kept = grid.kept(tap: tap, column: column, row: row) else { return }
-                    guard kept.x.upperBound <= shapes[tap].width, kept.y.upperBound <= shapes[tap].height else {
-                        throw StageError.host("a tile of \(width) x \(height) holds too little of '\(pass.part.taps[tap].name)'", code: .internal)
-                    }
-                    for (index, statistic) in pass.part.statistics.enumerated() where statistic.tap == pass.part.taps[tap].name {
-                        sums[index].add(values, shape: shapes[tap], of: statistic, x: kept.x, y: kept.y)
+                // The pixels come first and the engine's buffers after: the same network may have to run for them.
+                try run.source.withPixels(in: reader.source) { base, rowStride in
+                    try network.run(outputs: pass.part.taps.map(\.name)) { port, values in
+                        try fill(port, values, input, reader, base, rowStride)
+                    } read: { tap, values, extents in
+                        guard shapes[tap].extents.reduce(1, *) == values.count else {
+                            throw StageError.host("the engine gave '\(pass.part.taps[tap].name)' the extents \(extents), \(shapes[tap].extents) were expected", code: .internal)
+                        }
+                        guard let kept = grid.kept(tap: tap, column: column, row: row) else { return }
+                        guard kept.x.upperBound <= shapes[tap].width, kept.y.upperBound <= shapes[tap].height else {
+                            throw StageError.host("a tile of \(width) x \(height) holds too little of '\(pass.part.taps[tap].name)'", code: .internal)
+                        }
+                        for (index, statistic) in pass.part.statistics.enumerated() where statistic.tap == pass.part.taps[tap].name {
+                            sums[index].add(values, shape: shapes[tap], of: statistic, x: kept.x, y: kept.y)
+                        }
                     }
                 }
             } catch let error as StageError {
                 throw error.stage.isEmpty ? .host(error.message, stage: run.stage, code: error.code) : error
             } catch let error as EngineError {
-                throw .host(error.message, stage: run.stage, code: .internal)
+                throw .host(error.message, stage: run.stage, code: error.kind == .outOfMemory ? .memory : .internal)
             } catch {
                 throw .host("\(error)", stage: run.stage, code: .io)
             }
             return sums
         }
 
-        private func fill(_ port: NetworkPort, _ values: UnsafeMutableBufferPointer<Float>, _ input: (x: Range<Int>, y: Range<Int>)) throws {
+        private func fill(_ port: NetworkPort, _ values: UnsafeMutableBufferPointer<Float>, _ input: (x: Range<Int>, y: Range<Int>), _ reader: SampleReader,
+                          _ base: UnsafeRawPointer, _ rowStride: Int) throws {
             if try StatisticsRun.fill(port, values, from: known) { return }
             let width = input.x.count, height = input.y.count
             guard port.name == run.network.door.inputName, values.count == width * height * run.input.channels, let target = values.baseAddress else {
                 throw StageError.host("the engine asks for \(values.count) values of '\(port.name)', which nobody has", code: .internal)
             }
-            let reader = SampleReader(format: run.source.image.format, bands: run.source.image.bands, columns: input.x.map(run.geometry.extensionX.source(of:)),
-                                      rows: input.y.map(run.geometry.extensionY.source(of:)))
             let layout: SampleReader.Layout = run.network.door.isNHWC
                 ? .interleaved(width: width, bands: run.input.channels) : .planar(width: width, height: height)
-            try run.source.withPixels(in: reader.source) { base, rowStride in
-                try reader.copy(from: base, rowStride: rowStride, bands: run.input.bands, to: target, layout: layout)
-            }
+            try reader.copy(from: base, rowStride: rowStride, bands: run.input.bands, to: target, layout: layout)
         }
     }
 }
