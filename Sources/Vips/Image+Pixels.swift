@@ -91,7 +91,9 @@ extension Image {
     /// The same pixels, held in memory: computed now, once, however often they are read.
     /// Gives the image itself where it is in memory already.
     public func materialised() throws(VipsError) -> Image {
-        Image(owning: try callingVips(nil) { vips_image_copy_memory(pointer) })
+        let copy = Image(owning: try callingVips(nil) { vips_image_copy_memory(pointer) })
+        // libvips keeps its mark of an image that is decoded from top to bottom, which this one is no more.
+        return isStreamed ? try copy.settingFields([("vips-sequential", nil)]) : copy
     }
 
     /// One pixel of the given value in every place: an image with the size, format, interpretation and resolution of this one.
