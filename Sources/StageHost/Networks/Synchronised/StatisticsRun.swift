@@ -8,16 +8,16 @@ internal import Vips
 ///
 /// Nothing is computed until the first value is asked for; who asks meanwhile waits. Memory is that of the tiles that run side by side.
 final class StatisticsRun: Sendable {
-    private let network: PreparedNetwork
-    private let cut: CutNetwork
-    private let geometry: NetworkGeometry
-    private let engine: EngineProvider
-    private let settings: NeuralSettings
-    private let precision: Precision
-    private let source: any TileInput
-    private let input: NetworkInput
-    private let context: ImageContext
-    private let stage: String
+    let network: PreparedNetwork
+    let cut: CutNetwork
+    let geometry: NetworkGeometry
+    let engine: EngineProvider
+    let settings: NeuralSettings
+    let precision: Precision
+    let source: any TileInput
+    let input: NetworkInput
+    let context: ImageContext
+    let stage: String
     let grids: [PassGrid]
     private let result = Mutex<Result<[String: TensorData], StageError>?>(nil)
 
@@ -66,7 +66,7 @@ final class StatisticsRun: Sendable {
         return try found.get()
     }
 
-    private static func fill(_ port: NetworkPort, _ values: UnsafeMutableBufferPointer<Float>, from known: [String: TensorData]) throws(StageError) -> Bool {
+    static func fill(_ port: NetworkPort, _ values: UnsafeMutableBufferPointer<Float>, from known: [String: TensorData]) throws(StageError) -> Bool {
         guard let tensor = known[port.name] else { return false }
         guard tensor.values.count == values.count else {
             throw .host("the statistic '\(port.name)' has \(tensor.values.count) values where the network takes \(values.count)", code: .internal)
@@ -126,7 +126,7 @@ final class StatisticsRun: Sendable {
     }
 
     /// Bytes that the tiles of a pass need that are computed side by side.
-    private func memory(of pass: CutNetwork.Pass) -> (Int, Int) -> Int {
+    func memory(of pass: CutNetwork.Pass) -> (Int, Int) -> Int {
         Self.memory(of: pass, network, geometry, channels: input.channels, threads: settings.threads)
     }
 
@@ -169,121 +169,5 @@ final class StatisticsRun: Sendable {
             }
         }
         return totals
-    }
-
-    /// Runs the tiles of one pass. Any number of threads may use it at once.
-    private struct PassRunner: Sendable {
-        private let pass: CutNetwork.Pass
-        private let grid: PassGrid
-        private let known: [String: TensorData]
-        private let run: StatisticsRun
-        private let tapShapes: [Size: [TapShape]]
-        private let compiled: [Size: any CompiledNetwork]
-        private let bytes: [UInt8]
-
-        private struct Size: Hashable { var width, height: Int }
-
-        init(_ pass: CutNetwork.Pass, _ grid: PassGrid, _ known: [String: TensorData], _ run: StatisticsRun) throws(StageError) {
-            (self.pass, self.grid, self.known, self.run) = (pass, grid, known, run)
-            var shapes: [Size: [TapShape]] = [:], networks: [Size: any CompiledNetwork] = [:]
-            do {
-                bytes = try pass.part.model.serialized()
-                for width in Set((0..<grid.columns).compactMap { grid.input(column: $0, row: 0)?.x.count }) {
-                    for height in Set((0..<grid.rows).compactMap { grid.input(column: 0, row: $0)?.y.count }) {
-                        shapes[Size(width: width, height: height)] = try pass.part.tapShapes(width: width, height: height)
-                    }
-                }
-            } catch {
-                throw .host("a pass over the picture cannot be made: \(error)", stage: run.stage, code: .internal)
-            }
-            tapShapes = shapes
-            for size in shapes.keys { networks[size] = try Self.compile(pass, bytes, size.width, size.height, run.precision, run) }
-            compiled = networks
-        }
-
-        /// Compiled networks of passes are kept between images only where they are small: there are as many as passes, each with its weights.
-        private static let largestKept = 4 << 20
-
-        private static func compile(_ pass: CutNetwork.Pass, _ bytes: [UInt8], _ width: Int, _ height: Int, _ precision: Precision, _ run: StatisticsRun)
-            throws(StageError) -> any CompiledNetwork {
-            let request = CompileRequest(
-                inputShapes: [run.network.door.inputName: run.network.inputShape(width: width, height: height, channels: run.input.channels)],
-                precision: precision, device: run.settings.device,
-                streams: run.settings.threads, threads: run.settings.threads)
-            do {
-                let networks = try run.engine.networks()
-                let memory = min(run.memory(of: pass)(width, height), 1 << 40)
-                return bytes.count <= Self.largestKept ? try networks.network(NetworkModel(key: pass.key, bytes: bytes), request: request, memory: memory)
-                    : try networks.engine.compile(bytes, request: request)
-            } catch {
-                throw .host(error.message, stage: run.stage, code: error.kind == .outOfMemory ? .memory : .unsupported)
-            }
-        }
-
-        func sums(column: Int, row: Int) throws(StageError) -> [StatisticSums] {
-            guard let input = grid.input(column: column, row: row), let network = compiled[Size(width: input.x.count, height: input.y.count)] else { return [] }
-            let sums = try sums(column, row, input, network)
-            guard let bad = zip(pass.part.statistics, sums).first(where: { !$1.isFinite })?.0 else { return sums }
-            guard run.precision != .f32 else { throw notFinite(bad, input) }
-            // Half precision overflows where f32 does not; a second try tells which it was.
-            run.context.note("'\(run.stage)' gave NaN or infinity in \(run.precision.rawValue) and was run again in f32 there")
-            let exact = try Self.compile(pass, bytes, input.x.count, input.y.count, .f32, run)
-            let again = try self.sums(column, row, input, exact)
-            if let bad = zip(pass.part.statistics, again).first(where: { !$1.isFinite })?.0 { throw notFinite(bad, input) }
-            return again
-        }
-
-        private func notFinite(_ statistic: Statistic, _ input: (x: Range<Int>, y: Range<Int>)) -> StageError {
-            StageError(code: .notFinite, stage: run.stage, plugin: "", message: """
-                what the network's node '\(statistic.node)' reads holds NaN or infinity in the part from (\(input.x.lowerBound), \(input.y.lowerBound)) \
-                to (\(input.x.upperBound), \(input.y.upperBound))
-                """)
-        }
-
-        private func sums(_ column: Int, _ row: Int, _ input: (x: Range<Int>, y: Range<Int>), _ network: any CompiledNetwork) throws(StageError) -> [StatisticSums] {
-            let width = input.x.count, height = input.y.count
-            guard let shapes = tapShapes[Size(width: width, height: height)] else { return [] }
-            var sums = pass.part.statistics.map(\.emptySums)
-            let reader = SampleReader(format: run.source.image.format, bands: run.source.image.bands, columns: input.x.map(run.geometry.extensionX.source(of:)),
-                                      rows: input.y.map(run.geometry.extensionY.source(of:)))
-            do {
-                // The pixels come first and the engine's buffers after: the same network may have to run for them.
-                try run.source.withPixels(in: reader.source) { base, rowStride in
-                    try network.run(outputs: pass.part.taps.map(\.name)) { port, values in
-                        try fill(port, values, input, reader, base, rowStride)
-                    } read: { tap, values, extents in
-                        guard shapes[tap].extents.reduce(1, *) == values.count else {
-                            throw StageError.host("the engine gave '\(pass.part.taps[tap].name)' the extents \(extents), \(shapes[tap].extents) were expected", code: .internal)
-                        }
-                        guard let kept = grid.kept(tap: tap, column: column, row: row) else { return }
-                        guard kept.x.upperBound <= shapes[tap].width, kept.y.upperBound <= shapes[tap].height else {
-                            throw StageError.host("a tile of \(width) x \(height) holds too little of '\(pass.part.taps[tap].name)'", code: .internal)
-                        }
-                        for (index, statistic) in pass.part.statistics.enumerated() where statistic.tap == pass.part.taps[tap].name {
-                            sums[index].add(values, shape: shapes[tap], of: statistic, x: kept.x, y: kept.y)
-                        }
-                    }
-                }
-            } catch let error as StageError {
-                throw error.stage.isEmpty ? .host(error.message, stage: run.stage, code: error.code) : error
-            } catch let error as EngineError {
-                throw .host(error.message, stage: run.stage, code: error.kind == .outOfMemory ? .memory : .internal)
-            } catch {
-                throw .host("\(error)", stage: run.stage, code: .io)
-            }
-            return sums
-        }
-
-        private func fill(_ port: NetworkPort, _ values: UnsafeMutableBufferPointer<Float>, _ input: (x: Range<Int>, y: Range<Int>), _ reader: SampleReader,
-                          _ base: UnsafeRawPointer, _ rowStride: Int) throws {
-            if try StatisticsRun.fill(port, values, from: known) { return }
-            let width = input.x.count, height = input.y.count
-            guard port.name == run.network.door.inputName, values.count == width * height * run.input.channels, let target = values.baseAddress else {
-                throw StageError.host("the engine asks for \(values.count) values of '\(port.name)', which nobody has", code: .internal)
-            }
-            let layout: SampleReader.Layout = run.network.door.isNHWC
-                ? .interleaved(width: width, bands: run.input.channels) : .planar(width: width, height: height)
-            try reader.copy(from: base, rowStride: rowStride, bands: run.input.bands, to: target, layout: layout)
-        }
     }
 }
