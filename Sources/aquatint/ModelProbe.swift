@@ -25,7 +25,7 @@ struct ModelProbe {
         }
         let probe = SpatialProbe(engine: engine, model: model, bytes: try model.serialized(), analysis: analysis)
         if wanted == nil, let flops = probe.flops, flops > Self.affordable {
-            verdict = .notTried("it would take \(Int((flops / 1e9).rounded())) GFLOP; --probe does it all the same")
+            verdict = .notTried("it would take \(gigaflopText(flops)); --probe does it all the same")
             return
         }
         do {

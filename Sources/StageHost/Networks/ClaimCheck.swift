@@ -1,4 +1,5 @@
 internal import Inference
+internal import ONNX
 internal import Synchronization
 
 /// Whether the engine contradicts what the analysis claims of a network: what `tiling: exact` wants to know before it promises anything.
@@ -22,7 +23,7 @@ final class ClaimCheck: Sendable {
 
     private static func probe(_ network: PreparedNetwork, engine: EngineProvider, threads: Int) throws(EngineError) -> SpatialProbe.Verdict {
         let probe = SpatialProbe(engine: try engine.networks().engine, model: network.graph, bytes: network.model.bytes, analysis: network.analysis)
-        if let flops = probe.flops, flops > affordable { return .notTried("it would take \(Int((flops / 1e9).rounded())) GFLOP") }
+        if let flops = probe.flops, flops > affordable { return .notTried("it would take \(gigaflopText(flops))") }
         return try probe.verdict(threads: threads)
     }
 }
