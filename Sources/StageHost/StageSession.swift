@@ -151,7 +151,7 @@ public final class StageSession: Sendable {
     public func checkDevice() throws(StageError) {
         do throws(EngineError) {
             let devices = try engine.networks().engine.devices()
-            guard let device = devices.first(where: { $0.name == settings.device || $0.name.hasPrefix(settings.device + ".") }) else {
+            guard let device = devices.first(named: settings.device) else {
                 throw EngineError(.unavailable, "there is no device '\(settings.device)'; the engine has \(devices.map(\.name).joined(separator: ", "))")
             }
             guard case .exactly(let precision) = settings.precision else { return }
@@ -166,7 +166,7 @@ public final class StageSession: Sendable {
     /// Whether the device has arithmetic that `precision: auto` could choose. Loads the engine: for pipelines with networks only.
     public var hasFasterTypes: Bool {
         let devices = (try? engine.networks().engine.devices()) ?? []
-        return devices.first { $0.name == settings.device || $0.name.hasPrefix(settings.device + ".") }?.precisions.contains { $0 != .f32 } ?? false
+        return devices.first(named: settings.device)?.precisions.contains { $0 != .f32 } ?? false
     }
 
     /// What `precision: auto` has decided since this was asked last, one sentence for each network.

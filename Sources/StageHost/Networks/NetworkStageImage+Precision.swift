@@ -17,7 +17,7 @@ extension NetworkStageImage {
         let cache: NetworkCache, device: Device?
         do {
             cache = try engine.networks()
-            device = try cache.engine.devices().first { $0.name == settings.device || $0.name.hasPrefix(settings.device + ".") }
+            device = try cache.engine.devices().first(named: settings.device)
         } catch {
             throw .host(error.message, stage: stage, code: .unsupported)
         }
