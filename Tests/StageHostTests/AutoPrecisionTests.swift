@@ -1,3 +1,4 @@
+import ContentHash
 import Foundation
 import Inference
 import ONNX
@@ -170,7 +171,7 @@ struct HostedNetwork {
         try Data(bytes).write(to: URL(filePath: path))
         defer { try? FileManager.default.removeItem(atPath: path) }
         let plan = try BuiltPlugins.stage("onnx").create(["model": .file(path)]).plan([image])
-        return (plan, try PreparedNetwork(try plan.network(), key: UUID().uuidString, stage: "onnx"))
+        return (plan, try PreparedNetwork(try plan.network(), key: SHA256.hash(bytes).hex, stage: "onnx"))
     }
 
     func run(_ image: Image, settings: NeuralSettings, engine: EngineProvider, context: ImageContext, tiling: Value = .string("auto"))
