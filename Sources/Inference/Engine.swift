@@ -24,6 +24,13 @@ public struct Device: Sendable, Hashable {
     }
 }
 
+extension [Device] {
+    /// The device of that name, or the first of its kind where an engine numbers them: `GPU` stands for `GPU.0`.
+    public func first(named name: String) -> Device? {
+        first { $0.name == name || $0.name.hasPrefix(name + ".") }
+    }
+}
+
 /// Everything besides the model itself that decides what a compiled network is.
 public struct CompileRequest: Sendable, Hashable {
     /// The static shape of each input by name. An input that is left out keeps the model's own shape, which must then be static; a constant's shape is its own.

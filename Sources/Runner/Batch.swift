@@ -126,7 +126,7 @@ public final class Batch: Sendable {
     /// Lets the networks of the run choose their arithmetic on the first image that has to be made.
     private func settlePrecision() {
         guard session.usesNetworks, settings.precision == .auto, session.stages.hasFasterTypes else { return }
-        let context = ImageContext(memoryBudget: memoryPerImage, isRehearsal: true)
+        let context = ImageContext(memoryBudget: memoryPerImage, for: .deciding)
         // As an image before the first, so that the second Ctrl-C gives it up too.
         state.withLock { $0.contexts[-1] = context }
         defer {

@@ -15,7 +15,7 @@ public struct Explanation: Sendable {
 
     /// Opens the input's header and builds everything, without computing pixels (but where a stage answers with numbers).
     public init(input path: String, session: RunSession, memoryBudget: Int) throws(RunError) {
-        let context = ImageContext(memoryBudget: memoryBudget, isRehearsal: true)
+        let context = ImageContext(memoryBudget: memoryBudget, for: .explaining)
         defer { context.finish() }
         let planned = PlannedImage(index: 0, input: InputFile(path: path, folder: ""), outputs: session.pipeline.outputs.map { _ in "" }, bytes: 0)
         do throws(ImageFailure) {

@@ -5,6 +5,9 @@ internal import StageHost
 ///
 /// The first image of the plan that has to be made is opened and taken through the pipeline without computing more of it than the networks' probes; its own
 /// job comes later, like all the others. It is opened for reading in any order, also where that job will decode it from top to bottom.
+///
+/// The walk ends at a stage that answers with a number (`set`), which would compute the whole picture: networks after it are decided by their first picture. It ends
+/// with `limits.timeout`, too, as an image would.
 struct PrecisionRehearsal {
     let session: RunSession
     /// The images that have to be made, in the plan's order.
@@ -15,6 +18,8 @@ struct PrecisionRehearsal {
     private static let attempts = 4
 
     func run() {
+        let watch = session.pipeline.limits.timeout.map { DeadlineWatch(seconds: $0, context: context) }
+        defer { watch?.cancel() }
         var left = Self.attempts
         for planned in images {
             guard left > 0, !context.isCancelled else { return }

@@ -13,12 +13,24 @@ public final class ImageContext: Sendable {
     /// Bytes that the stages of this image may use together, roughly.
     public let memoryBudget: Int
 
-    /// Whether the picture is only looked at, to decide or explain: what several outputs share is not computed for them.
-    public let isRehearsal: Bool
+    /// What a picture is taken through its pipeline for.
+    public enum Purpose: Sendable {
+        /// For its outputs.
+        case making
+        /// For its networks to choose their arithmetic: nothing of it is computed but what they are tried on.
+        case deciding
+        /// To show how it would be made: whatever that depends on is found out, numbers and halos included.
+        case explaining
+    }
 
-    public init(memoryBudget: Int, isRehearsal: Bool = false) {
+    public let purpose: Purpose
+
+    /// Whether no output follows: what several of them would share is not computed for them.
+    public var isOnlyLookedAt: Bool { purpose != .making }
+
+    public init(memoryBudget: Int, for purpose: Purpose = .making) {
         self.memoryBudget = memoryBudget
-        self.isRehearsal = isRehearsal
+        self.purpose = purpose
     }
 
     /// True once the image was given up: Ctrl-C, or a time limit.

@@ -1,6 +1,5 @@
 public import PipelineLanguage
 public import Vips
-internal import ContentHash
 internal import Inference
 internal import ONNX
 internal import Synchronization
@@ -24,9 +23,8 @@ public final class StageSession: Sendable {
     public let engine: EngineProvider
     public let files: FileLookup
     private let instances = Mutex<[InstanceKey: StageInstance]>([:])
-    /// With the instance that each came from: its address is part of the key, and must not be given to another one meanwhile.
+    let networks = PreparedNetworks()
     private let fused = FusedNetworks()
-    private let networks = Mutex<[String: (network: PreparedNetwork, owner: StageInstance)]>([:])
 
     private struct InstanceKey: Hashable {
         var stage: String
@@ -90,7 +88,7 @@ public final class StageSession: Sendable {
         let isData = PictureScale(of: input) == .data
         let plan = try instance.plan([PluginImage(width: input.width, height: input.height, bands: isData ? input.bands : colours,
                                                   space: isData ? .data : colours == 1 ? .grey : .srgb)])
-        let prepared = try prepared(plan.network(), instance, stage, arguments)
+        let prepared = try prepared(plan.network(), stage, arguments)
         options.adopt(prepared.range, output: prepared.outputRange, given: givenByHand(stage, arguments))
         return try NetworkStageImage(network: prepared, options: options, plan: plan, settings: settings, engine: engine, context: context,
                                      stage: stage.name, inputIsComputed: isComputed).planned(input)
@@ -110,7 +108,7 @@ public final class StageSession: Sendable {
             guard let network = try? plan.network() else { continue }
             let prepared: PreparedNetwork
             do {
-                prepared = try self.prepared(network, instance, stage, arguments)
+                prepared = try self.prepared(network, stage, arguments)
             } catch {
                 // A model with operators that nobody has mostly looks odd in other ways too; the operators are what its owner can do something about.
                 try checkOperators(network.withBytes { Array($0) }, stage.name, modelFile(stage, arguments))
@@ -151,7 +149,7 @@ public final class StageSession: Sendable {
     public func checkDevice() throws(StageError) {
         do throws(EngineError) {
             let devices = try engine.networks().engine.devices()
-            guard let device = devices.first(where: { $0.name == settings.device || $0.name.hasPrefix(settings.device + ".") }) else {
+            guard let device = devices.first(named: settings.device) else {
                 throw EngineError(.unavailable, "there is no device '\(settings.device)'; the engine has \(devices.map(\.name).joined(separator: ", "))")
             }
             guard case .exactly(let precision) = settings.precision else { return }
@@ -166,7 +164,7 @@ public final class StageSession: Sendable {
     /// Whether the device has arithmetic that `precision: auto` could choose. Loads the engine: for pipelines with networks only.
     public var hasFasterTypes: Bool {
         let devices = (try? engine.networks().engine.devices()) ?? []
-        return devices.first { $0.name == settings.device || $0.name.hasPrefix(settings.device + ".") }?.precisions.contains { $0 != .f32 } ?? false
+        return devices.first(named: settings.device)?.precisions.contains { $0 != .f32 } ?? false
     }
 
     /// What `precision: auto` has decided since this was asked last, one sentence for each network.
@@ -194,17 +192,8 @@ public final class StageSession: Sendable {
         }
     }
 
-    func prepared(_ network: PluginNetwork, _ instance: StageInstance, _ stage: StageDescription, _ arguments: [String: Value])
-        throws(StageError) -> PreparedNetwork {
-        let key = network.key ?? network.withBytes { SHA256.hash($0).hex }
-        let full = "\(stage.name) \(ObjectIdentifier(instance).hashValue) \(key)"
-        if let known = networks.withLock({ $0[full] }) { return known.network }
-        let made = try PreparedNetwork(network, key: key, stage: stage.name, file: modelFile(stage, arguments))
-        networks.withLock { networks in
-            if networks.count > 64 { networks.removeAll() }
-            networks[full] = (made, instance)
-        }
-        return made
+    func prepared(_ network: PluginNetwork, _ stage: StageDescription, _ arguments: [String: Value]) throws(StageError) -> PreparedNetwork {
+        try networks.network(network, stage: stage.name, file: modelFile(stage, arguments))
     }
 
     // MARK: arguments

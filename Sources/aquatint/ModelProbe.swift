@@ -7,9 +7,6 @@ import PipelineLanguage
 struct ModelProbe {
     private let verdict: SpatialProbe.Verdict
 
-    /// Unless it was asked for, a probe may cost so many floating-point operations: some seconds.
-    private static let affordable = 1e12
-
     /// - Parameters:
     ///   - engine: nil where there is none.
     ///   - wanted: `--probe` or `--no-probe`; with neither, what is cheap is done, and an engine that cannot is no error.
@@ -24,8 +21,8 @@ struct ModelProbe {
             return
         }
         let probe = SpatialProbe(engine: engine, model: model, bytes: try model.serialized(), analysis: analysis)
-        if wanted == nil, let flops = probe.flops, flops > Self.affordable {
-            verdict = .notTried("it would take \(Int((flops / 1e9).rounded())) GFLOP; --probe does it all the same")
+        if wanted == nil, let flops = probe.flops, flops > SpatialProbe.affordable {
+            verdict = .notTried("it would take \(gigaflopText(flops)); --probe does it all the same")
             return
         }
         do {

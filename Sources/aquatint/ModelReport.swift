@@ -36,7 +36,7 @@ struct ModelReport {
         self.analysis = analysis
         func shapes(_ width: Int, _ height: Int) -> [String: [Int]] { [analysis.input: analysis.inputShape(width: width, height: height)] }
         let side = (analysis.x.fixedSize ?? Self.largest(1024, analysis.x), analysis.y.fixedSize ?? Self.largest(1024, analysis.y))
-        gigaflopPerMegapixel = ((try? model.flops(with: shapes(side.0, side.1))) ?? nil).map { $0 / 1e3 / Double(side.0 * side.1) }
+        gigaflopPerMegapixel = ((try? model.flops(with: shapes(side.0, side.1))) ?? nil).map { $0 / 1e3 / (Double(side.0) * Double(side.1)) }.flatMap { $0.isFinite ? $0 : nil }
         memory = [512, 1024].map { size in
             let width = Self.largest(size, analysis.x), height = Self.largest(size, analysis.y)
             let takesIt = [analysis.x.fixedSize, analysis.y.fixedSize].allSatisfy { $0 == nil || $0 == size }
@@ -77,7 +77,7 @@ struct ModelReport {
         for input in file.inputs { line("input", input.described + (input.name == picture.input.name && file.inputs.count > 1 ? ", takes the picture" : "")) }
         for output in file.outputs { line("output", output.described + (output.name == picture.output.name && file.outputs.count > 1 ? ", looked at here" : "")) }
         line("parameters", "\(file.parameterCount)")
-        line("cost", gigaflopPerMegapixel.map { "\(Self.short($0)) GFLOP per megapixel" } ?? "not known")
+        line("cost", gigaflopPerMegapixel.map { "\(gigaflopText($0 * 1e9)) per megapixel" } ?? "not known")
         for (size, bytes) in memory { line("memory", "\(bytes.map(byteText) ?? "not known") at \(size) x \(size)") }
         let advice = ModelAdvice(self)
         if let size = advice.fixedSize, let peak = try? picture.model.peakActivationBytes(with: [analysis.input: analysis.inputShape(width: size.width, height: size.height)]) {
@@ -115,10 +115,6 @@ struct ModelReport {
 
     private func scale(_ axis: SpatialAnalysis.Axis) -> String {
         axis.scaleNumerator == 0 ? "?" : axis.scaleDenominator == 1 ? "\(axis.scaleNumerator)" : "\(axis.scaleNumerator)/\(axis.scaleDenominator)"
-    }
-
-    private static func short(_ number: Double) -> String {
-        number >= 10 ? String(Int(number.rounded())) : String((number * 100).rounded() / 100)
     }
 
     private func object(_ info: TensorInfo) -> JSON {

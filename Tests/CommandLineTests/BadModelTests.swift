@@ -150,6 +150,17 @@ import Vips
 
     // MARK: model info
 
+    @Test func `model info tells costs that no integer holds`() throws {
+        try place.write("endless.onnx", try Self.model { graph, x in
+            let extents = try graph.initializer(int64: Array(repeating: 1 << 31, count: 4), dims: [4], name: "extents")
+            return graph.add("Add", [x, graph.add("ReduceMean", [graph.add("ConstantOfShape", [extents])], ["axes": .ints([0, 1, 2, 3])])])
+        })
+        for options in [[], ["--json"], ["--no-probe"]] {
+            let outcome = try place.run(Program.path, ["model", "info", "endless.onnx"] + options)
+            #expect(outcome.status == 0 && outcome.output.contains(options == ["--json"] ? "e+28" : "e28 GFLOP"), "\(outcome.status) \(outcome.output) \(outcome.error)")
+        }
+    }
+
     @Test func `model info keeps the contract's shape, and names what a pipeline has to say`() throws {
         let fixtures = "\(Program.root)/Tests/StageHostTests/Fixtures/wild"
         let outcome = try place.aquatint("model", "info", "\(fixtures)/two-outputs.onnx", "--output", "mask", "--json")

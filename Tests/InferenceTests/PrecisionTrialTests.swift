@@ -11,9 +11,12 @@ private final class LyingEngine: Engine {
     let compiled = Mutex<[Precision]>([])
     let runs = Mutex<[Precision: Int]>([:])
 
-    init(delay: [Precision: Duration] = [.f32: .milliseconds(3)], lie: @escaping @Sendable (Precision, [Float]) -> [Float]) {
+    let shortOfMemory: Precision?
+
+    init(delay: [Precision: Duration] = [.f32: .milliseconds(3)], shortOfMemory: Precision? = nil, lie: @escaping @Sendable (Precision, [Float]) -> [Float]) {
         self.lie = lie
         self.delay = delay
+        self.shortOfMemory = shortOfMemory
     }
 
     func devices() -> [Device] { [] }
@@ -21,6 +24,7 @@ private final class LyingEngine: Engine {
 
     func compile(_ model: [UInt8], request: CompileRequest) throws(EngineError) -> any CompiledNetwork {
         compiled.withLock { $0.append(request.precision) }
+        if model == [9], request.precision != .f32 { throw EngineError(.outOfMemory, "no memory") }
         if model == [0], request.precision != .f32 { throw EngineError(.failed, "no such kernel") }
         return LyingNetwork(engine: self, precision: request.precision, shape: request.inputShapes["x"] ?? [])
     }
@@ -37,6 +41,7 @@ private struct LyingNetwork: CompiledNetwork {
                      read: (UnsafeBufferPointer<Float>, [Int]) throws -> Result) throws -> Result {
         var input = [Float](repeating: 0, count: shape.reduce(1, *))
         try input.withUnsafeMutableBufferPointer { try fill(inputs[0], $0) }
+        if precision == engine.shortOfMemory { throw EngineError(.outOfMemory, "no memory") }
         engine.runs.withLock { $0[precision, default: 0] += 1 }
         if let delay = engine.delay[precision] { Thread.sleep(forTimeInterval: delay / .seconds(1)) }
         return try engine.lie(precision, input).withUnsafeBufferPointer { try read($0, shape) }
@@ -44,12 +49,13 @@ private struct LyingNetwork: CompiledNetwork {
 }
 
 @Suite struct PrecisionTrialTests {
-    private func verdict(_ engine: LyingEngine, model: [UInt8] = [1], bound: PrecisionBound = .eightBits, candidates: [Precision] = [.f32, .bf16]) throws -> PrecisionVerdict {
+    private func verdict(_ engine: LyingEngine, model: [UInt8] = [1], bound: PrecisionBound = .eightBits, candidates: [Precision] = [.f32, .bf16],
+                         isCancelled: () -> Bool = { false }) throws -> PrecisionVerdict {
         let pictures = ProbePicture.synthetic(width: 32, height: 32, bands: 1)
         return try PrecisionTrial(
             engine: engine, model: model, request: CompileRequest(inputShapes: ["x": [1, 1, 32, 32]]), inputName: "x", outputName: "y",
             scale: ProbeScale(factor: 255, limits: 0...255), bound: bound
-        ).run(candidates: candidates, probes: pictures.map { PrecisionTrial.Probe(picture: $0, values: $0.samples) })
+        ).run(candidates: candidates, probes: pictures.map { PrecisionTrial.Probe(picture: $0, values: $0.samples) }, isCancelled: isCancelled)
     }
 
     /// How much of its neighbours a value differs from: small in pictures, large in noise of full scale.
@@ -114,6 +120,24 @@ private struct LyingNetwork: CompiledNetwork {
         let plain = LyingEngine { $1 }
         #expect(try verdict(plain, candidates: [.f32]) == PrecisionVerdict(findings: []))
         #expect(plain.compiled.withLock { $0 } == [.f32])
+    }
+
+    @Test func `a lack of memory is no finding, in compiling or in running`() throws {
+        let compiling = #expect(throws: EngineError.self) { try verdict(LyingEngine { $1 }, model: [9]) }
+        #expect(compiling?.kind == .outOfMemory)
+        let running = #expect(throws: EngineError.self) { try verdict(LyingEngine(shortOfMemory: .bf16) { $1 }) }
+        #expect(running?.kind == .outOfMemory)
+    }
+
+    @Test func `a trial that is given up ends at the next probe`() throws {
+        let engine = LyingEngine { $1 }
+        let asked = Mutex(0)
+        let error = #expect(throws: EngineError.self) {
+            try verdict(engine) {
+                asked.withLock { $0 += 1; return $0 > 3 }
+            }
+        }
+        #expect(error?.message == "given up" && engine.runs.withLock { $0 } == [.f32: 3, .bf16: 3])
     }
 
     @Test func `pictures that f32 itself answers with NaN are left out`() throws {

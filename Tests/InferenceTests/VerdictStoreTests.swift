@@ -37,6 +37,16 @@ import Testing
         #expect(store.verdict(for: key) == refuted)
     }
 
+    @Test func `what a loaded machine or a failure may have decided is not kept`() {
+        for passing in [.notFaster, .failed] as [PrecisionFinding.Outcome] {
+            store.keep(PrecisionVerdict(findings: [PrecisionFinding(.f16, .inexact), PrecisionFinding(.bf16, passing)]), for: key)
+            #expect(store.verdict(for: key) == nil)
+        }
+        let chosen = PrecisionVerdict(findings: [PrecisionFinding(.f16, .failed), PrecisionFinding(.bf16, .proven, speedup: 2)])
+        store.keep(chosen, for: key)
+        #expect(store.verdict(for: key) == chosen)
+    }
+
     @Test func `an entry with any byte changed, cut off or added is taken for absent`() {
         let text = VerdictStore.text(of: proven, key: key)
         #expect(VerdictStore.parse(text, key: key) == proven)

@@ -77,6 +77,23 @@ import Testing
         #expect(try residentKilobytes() - before < 200_000)
     }
 
+    /// `y = x + mean of a constant of 2^124 elements`: a hundred bytes that ask for 2e28 GFLOP.
+    static func endless() throws -> Model {
+        let graph = GraphBuilder()
+        let x = graph.input("x", dims: [.fixed(1), .fixed(3), .symbolic("h"), .symbolic("w")])
+        let extents = try graph.initializer(int64: Array(repeating: 1 << 31, count: 4), dims: [4], name: "extents")
+        let constant = graph.add("ConstantOfShape", [extents])
+        graph.output(graph.add("Add", [x, graph.add("ReduceMean", [constant], ["axes": .ints([0, 1, 2, 3])])]), name: "y")
+        return try graph.finish(opset: 17)
+    }
+
+    @Test func `operations beyond any integer are counted, and told`() throws {
+        let flops = try #require(try Self.endless().flops(with: ["x": [1, 3, 8, 8]]))
+        #expect(flops > 1e37 && gigaflopText(flops) == "4.3e28 GFLOP")
+        #expect([0, 0.128, 3, 9.996, 34.4, -2.5, 1e14].map(numberText) == ["0", "0.13", "3", "10.0", "34", "-2.5", "100000000000000"])
+        #expect([9.96e20, -4e300, .infinity, .nan].map(numberText) == ["1.0e21", "-4.0e300", "infinite", "unknown"])
+    }
+
     @Test func `attributes of any size overflow nothing`() throws {
         let extremes: [Int64] = [.min, .min + 1, -(1 << 40), -1, 0, 1, 1 << 31, 1 << 40, .max - 1, .max]
         let names: [String: [String]] = [

@@ -1,3 +1,4 @@
+import ContentHash
 import Foundation
 import Inference
 import ONNX
@@ -160,15 +161,23 @@ struct HostedNetwork {
         return HostedNetwork(bytes: try graph.finish().serialized())
     }
 
-    func run(_ image: Image, settings: NeuralSettings, engine: EngineProvider, context: ImageContext, tiling: Value = .string("auto"))
-        throws -> (image: Image, report: NetworkReport) {
+    /// As the host analyses it, without a picture.
+    func prepared() throws -> PreparedNetwork {
+        try planned(PluginImage(width: 64, height: 64, bands: 3, space: .srgb)).network
+    }
+
+    private func planned(_ image: PluginImage) throws -> (plan: PluginPlan, network: PreparedNetwork) {
         let path = FileManager.default.temporaryDirectory.appending(path: "aquatint-\(UUID().uuidString).onnx").path
         try Data(bytes).write(to: URL(filePath: path))
         defer { try? FileManager.default.removeItem(atPath: path) }
-        let plan = try BuiltPlugins.stage("onnx").create(["model": .file(path)])
-            .plan([PluginImage(width: image.width, height: image.height, bands: image.bands, space: image.bands == 1 ? .grey : .srgb)])
+        let plan = try BuiltPlugins.stage("onnx").create(["model": .file(path)]).plan([image])
+        return (plan, try PreparedNetwork(try plan.network(), key: SHA256.hash(bytes).hex, stage: "onnx"))
+    }
+
+    func run(_ image: Image, settings: NeuralSettings, engine: EngineProvider, context: ImageContext, tiling: Value = .string("auto"))
+        throws -> (image: Image, report: NetworkReport) {
+        let (plan, network) = try planned(PluginImage(width: image.width, height: image.height, bands: image.bands, space: image.bands == 1 ? .grey : .srgb))
         let options = try NetworkOptions(["tiling": tiling], stage: "onnx")
-        let network = try PreparedNetwork(try plan.network(), key: UUID().uuidString, stage: "onnx")
         return try NetworkStageImage(network: network, options: options, plan: plan, settings: settings, engine: engine, context: context, stage: "onnx").make(image)
     }
 }

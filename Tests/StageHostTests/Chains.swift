@@ -37,6 +37,9 @@ struct Chain {
         /// How many stages each network runs, in order.
         var groups: [Int]
         var refusals: [String]
+        /// What makes the picture, not prepared.
+        var last: NetworkChain?
+        var context: ImageContext
     }
 
     static func run(_ links: [Link], on input: Image, fuses: Bool, memory: Int = 2 << 30) throws -> Outcome {
@@ -53,7 +56,7 @@ struct Chain {
             image = try #require(result.image)
             chain = result.chain
         }
-        return Outcome(image: image, groups: groups, refusals: refusals)
+        return Outcome(image: image, groups: groups, refusals: refusals, last: chain, context: context)
     }
 
     /// Checks that one network and several give the same picture, to 1e-5 of full scale (of the largest number, where it is none).

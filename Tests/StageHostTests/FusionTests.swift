@@ -81,7 +81,17 @@ struct FusionTests {
         }
         let outcome = try Chain.run([L.module("generator", "01"), pool], on: picture, fuses: true, memory: 120 << 20)
         #expect(outcome.groups == [1, 1] && outcome.refusals == ["together they do not fit the memory as one run on the whole picture"], "\(outcome.refusals)")
+        // Nothing is said of the one network, which would have taken statistics in tiles.
+        _ = try #require(outcome.last).prepare()
+        #expect(outcome.context.notes.isEmpty, "\(outcome.context.notes)")
         #expect(try Chain.expectSame([L.paint, pool], on: try Self.photo(40, 30)).groups == [2])
+    }
+
+    @Test func `what is to be said of stages is said when their network is prepared, once`() throws {
+        let outcome = try Chain.run([L.twice, L.paint], on: try Self.photo(29, 31, bands: 1), fuses: true)
+        #expect(outcome.groups == [2] && outcome.context.notes.isEmpty)
+        _ = try #require(outcome.last).prepare()
+        #expect(outcome.context.notes == ["the grey picture is given to all three channels of 'onnx'"])
     }
 
     @Test func `one picture's fused network serves the next`() throws {

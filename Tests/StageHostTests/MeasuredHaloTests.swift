@@ -10,15 +10,19 @@ import Vips
 @Suite(.enabled(if: PretendingEngine.real != nil, "OpenVINO is not installed: run `make setup`"))
 struct MeasuredHaloTests {
     /// Six convolutions of 9 x 9, each of which looks a little at its neighbours: the halo is 24, and what matters far less.
-    private func deep(neighbours: Float) throws -> HostedNetwork {
-        let graph = GraphBuilder()
-        var y = graph.input("x", dims: [.fixed(1), .fixed(1), .symbolic("h"), .symbolic("w")])
+    ///
+    /// - Parameter flat: takes [1, H, W, 1] and gives [1, H, W], instead of [1, 1, H, W] both.
+    private func deep(neighbours: Float, flat: Bool = false) throws -> HostedNetwork {
+        let graph = GraphBuilder(), h = ONNX.Dimension.symbolic("h"), w = ONNX.Dimension.symbolic("w")
+        var y = graph.input("x", dims: flat ? [.fixed(1), h, w, .fixed(1)] : [.fixed(1), .fixed(1), h, w])
+        if flat { y = graph.add("Transpose", [y], ["perm": .ints([0, 3, 1, 2])]) }
         for layer in 0..<6 {
             let kernel = (0..<81).map { $0 == 40 ? 1 - 80 * neighbours : neighbours }
             let weight = try graph.initializer(kernel, dims: [1, 1, 9, 9], name: "weight\(layer)")
             y = graph.add("Conv", [y, weight], ["pads": .ints([4, 4, 4, 4])])
         }
-        graph.output(y, name: "y")
+        if flat { y = graph.add("Squeeze", [y, try graph.initializer(int64: [1], dims: [1], name: "channels")]) }
+        graph.output(y, name: "y", dims: flat ? [.fixed(1), h, w] : [.fixed(1), .fixed(1), h, w])
         return HostedNetwork(bytes: try graph.finish().serialized())
     }
 
@@ -26,10 +30,12 @@ struct MeasuredHaloTests {
         try Scene.picture(width: 420, height: 360, bands: 1, white: 255) { x, y, _ in (x * x / 31 + y * 3 + (x / 40 + y / 40) % 2 * 90) % 256 }
     }
 
-    private func run(_ network: HostedNetwork, budget: Int, tiling: String = "auto", of picture: Image? = nil) throws -> (report: NetworkReport, values: [Float], notes: [String]) {
+    private func run(_ network: HostedNetwork, budget: Int, tiling: String = "auto", of picture: Image? = nil, for purpose: ImageContext.Purpose = .making,
+                     on networks: NetworkCache? = nil) throws -> (report: NetworkReport, values: [Float], notes: [String]) {
         let real = try #require(PretendingEngine.real)
-        let provider = EngineProvider(NetworkCache(engine: real, capacity: 8))
-        let context = ImageContext(memoryBudget: budget)
+        let provider = EngineProvider(networks ?? NetworkCache(engine: real, capacity: 24))
+        let context = ImageContext(memoryBudget: budget, for: purpose)
+        defer { context.finish() }
         let (image, report) = try network.run(try picture ?? self.picture(), settings: NeuralSettings(precision: .exactly(.f32), threads: 2), engine: provider, context: context,
                                               tiling: .string(tiling))
         return (report, try image.floats(), context.notes)
@@ -47,6 +53,23 @@ struct MeasuredHaloTests {
         let whole = try run(network, budget: 1 << 30, tiling: "whole")
         #expect(whole.report.haloError == nil && !whole.report.isApproximate)
         #expect(zip(values, whole.values).allSatisfy { abs($0 - $1) <= 1 })
+    }
+
+    @Test func `it is read as the network lays its output out`() throws {
+        let flat = try run(deep(neighbours: 0.0004, flat: true), budget: tight), planar = try run(deep(neighbours: 0.0004), budget: tight)
+        #expect(flat.report.haloError == planar.report.haloError && flat.report.halo == planar.report.halo && flat.report.haloError != nil)
+        #expect(zip(flat.values, planar.values).allSatisfy { abs($0 - $1) < 1e-3 })
+    }
+
+    @Test func `the next picture of that size compiles nothing again, and one that is only decided on measures nothing`() throws {
+        let networks = NetworkCache(engine: try #require(PretendingEngine.real), capacity: 24), network = try deep(neighbours: 0.0004)
+        #expect(try run(network, budget: tight, for: .deciding, on: networks).report.isApproximate)
+        let decided = networks.compilationCount
+        #expect(decided <= 2, "the tiles that it would run in, at most")
+        #expect(try run(network, budget: tight, for: .explaining, on: networks).report.haloError != nil)
+        let measured = networks.compilationCount
+        #expect(measured > decided)
+        #expect(try run(network, budget: tight, on: networks).report.haloError != nil && networks.compilationCount == measured)
     }
 
     @Test func `exact tiles never are measured ones`() throws {

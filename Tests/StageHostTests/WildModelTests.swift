@@ -120,6 +120,7 @@ enum WildModels {
         var arguments = values.merging(["model": .string("\(name).onnx")]) { given, _ in given }
         arguments[stage.inputs[0].name] = .image(.previous)
         let result = try session.apply(stage, arguments: arguments, primary: picture, outputs: [], alpha: .auto, context: context) { _ in picture }
+        _ = try result.chain?.prepare()
         return (try #require(result.image), context.notes)
     }
 }

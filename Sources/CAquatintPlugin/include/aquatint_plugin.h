@@ -162,8 +162,10 @@ typedef struct aqt_net_input { uint32_t struct_size; uint32_t rank; const char *
  *  strength. A stage may declare one of them, with the same type, to give it another default; it never acts on it.  */
 typedef struct aqt_network {
     uint32_t struct_size, flags;                /* AQT_NET_*                                                  */
-    const void *bytes; uint64_t size;           /* serialized ModelProto, no external data; valid until plan_free */
-    const char *key;                            /* equal keys mean equal bytes; NULL: the host hashes         */
+    const void *bytes; uint64_t size;           /* serialized ModelProto, no external data; there, and the
+                                                   same, until plan_free                                      */
+    const char *key;                            /* within an instance equal keys mean equal bytes; NULL: the
+                                                   host hashes                                                */
     const char *output_name;                    /* NULL: the only output                                      */
     const char *const *input_names;             /* one per stage input, NULL-terminated; NULL: the only one without
                                                    an initializer or an extra                                 */

@@ -134,7 +134,7 @@ public final class OpenVINO: Engine, @unchecked Sendable {  // the handles are c
     /// Throws where the device is not there or does not compute in the precision asked for. OpenVINO itself would take the nearest it has (bf16 for f16).
     private func checkPrecision(of request: CompileRequest) throws(EngineError) {
         let devices = try devices()
-        guard let device = devices.first(where: { $0.name == request.device || $0.name.hasPrefix(request.device + ".") }) else {
+        guard let device = devices.first(named: request.device) else {
             throw EngineError(.unavailable, "there is no device '\(request.device)' here; OpenVINO \(version) sees \(nameList(devices.map(\.name)))")
         }
         guard device.precisions.contains(request.precision) else {

@@ -41,23 +41,26 @@ public struct PrecisionTrial {
     /// - Parameters:
     ///   - candidates: the faster types that the device has.
     ///   - probes: at least one, those that refute most first; a probe that f32 itself answers with NaN or infinity tells nothing and is left out.
-    /// - Throws: `EngineError` where f32 itself fails.
-    public func run(candidates: [Precision], probes: [Probe]) throws(EngineError) -> PrecisionVerdict {
+    ///   - isCancelled: asked before every probe; the trial then ends with an error.
+    /// - Throws: `EngineError` where f32 itself fails, or any type for want of memory, which says nothing of the type.
+    public func run(candidates: [Precision], probes: [Probe], isCancelled: () -> Bool = { false }) throws(EngineError) -> PrecisionVerdict {
         let reference = Reference(network: try compiled(.f32), probes: probes, trial: self)
         var findings: [PrecisionFinding] = []
         for precision in candidates where precision != .f32 {
-            findings.append(try judge(precision, reference))
+            findings.append(try judge(precision, reference, isCancelled))
         }
         return PrecisionVerdict(findings: findings)
     }
 
-    private func judge(_ precision: Precision, _ reference: Reference) throws(EngineError) -> PrecisionFinding {
-        guard let network = try? compiled(precision) else { return PrecisionFinding(precision, .failed) }
+    private func judge(_ precision: Precision, _ reference: Reference, _ isCancelled: () -> Bool) throws(EngineError) -> PrecisionFinding {
+        guard let network = try unlessFailed({ () throws(EngineError) in try compiled(precision) }) else { return PrecisionFinding(precision, .failed) }
         var psnr = Double.infinity, largest = 0.0, count = 0, varied = 0, telling = 0, times: [(f32: Duration, own: Duration)] = []
         for index in reference.probes.indices {
+            if isCancelled() { throw EngineError(.failed, "given up") }
             let picture = reference.probes[index].picture
             let expected = try reference.answer(to: index)
-            guard let answer = try? timedRun(network, reference.probes[index].values), answer.values.count == expected.values.count else {
+            let answer = try unlessFailed { () throws(EngineError) in try timedRun(network, reference.probes[index].values) }
+            guard let answer, answer.values.count == expected.values.count else {
                 return PrecisionFinding(precision, .failed)
             }
             guard let error = PrecisionError(of: answer.values, against: expected.values, scale: scale) else { continue }
@@ -80,6 +83,16 @@ public struct PrecisionTrial {
         let speedup = (times.map(\.f32).min() ?? .zero) / max(times.map(\.own).min() ?? .zero, .nanoseconds(1))
         let outcome: PrecisionFinding.Outcome = 2 * telling < varied || varied == 0 ? .silent : speedup < Self.minimumSpeedup ? .notFaster : .proven
         return PrecisionFinding(precision, outcome, psnr: psnr, largest: largest, probes: count, speedup: speedup)
+    }
+
+    /// nil for an error that tells against a type; a lack of memory passes, and is thrown on.
+    private func unlessFailed<Result>(_ body: () throws(EngineError) -> Result) throws(EngineError) -> Result? {
+        do {
+            return try body()
+        } catch {
+            if error.kind == .outOfMemory { throw error }
+            return nil
+        }
     }
 
     private func compiled(_ precision: Precision) throws(EngineError) -> any CompiledNetwork {

@@ -13,6 +13,14 @@ public struct PrecisionFinding: Sendable, Hashable {
         case silent
         /// The engine could not compile or run the network in it.
         case failed
+
+        /// Whether another trial would find the same: not where the machine's load may have decided.
+        var isLasting: Bool {
+            switch self {
+            case .proven, .inexact, .notFinite, .silent: true
+            case .notFaster, .failed: false
+            }
+        }
     }
 
     public let precision: Precision
@@ -67,6 +75,9 @@ public struct PrecisionVerdict: Sendable, Hashable {
         self.findings = findings
         precision = findings.filter { $0.outcome == .proven }.max { $0.speedup < $1.speedup }?.precision ?? .f32
     }
+
+    /// Whether a later run may do without a trial of its own: a type was proven, or every one refuted for good.
+    var isLasting: Bool { precision != .f32 || findings.allSatisfy(\.outcome.isLasting) }
 
     /// One sentence: what was found of the chosen type, or why none but f32 will do.
     public var reason: String {

@@ -10,7 +10,7 @@ public struct VerdictStore: Sendable {
     public let folder: String
 
     /// Raised when probes, bounds or the file change: older verdicts then count no more.
-    private static let format = "aquatint-precision 1"
+    private static let format = "aquatint-precision 2"
     /// Files are some hundred bytes; anything much longer is none of ours.
     private static let maximumBytes = 8192
 
@@ -27,8 +27,9 @@ public struct VerdictStore: Sendable {
         return Self.parse(bytes, key: key)
     }
 
-    /// Keeps a verdict. One for f32 stays whatever comes after it: what has failed once on some picture is not proven by others.
+    /// Keeps a verdict that lasts, and no other. One for f32 stays whatever comes after it: what has failed once on some picture is not proven by others.
     public func keep(_ verdict: PrecisionVerdict, for key: String) {
+        guard verdict.isLasting else { return }
         if let known = self.verdict(for: key), known.precision == .f32, verdict.precision != .f32 { return }
         makeFolder()
         let temporary = "\(path(key)).\(getpid())-\(UInt32.random(in: 0 ... .max))"

@@ -15,6 +15,9 @@ public struct SpatialProbe: Sendable {
         case notTried(String)
     }
 
+    /// Floating-point operations of some seconds: a probe that takes more is for those who ask for it.
+    public static let affordable = 1e12
+
     /// The largest image that is tried, in pixels of an edge.
     private static let largestSide = 2048
     /// The phases that are tried of an axis of large stride.

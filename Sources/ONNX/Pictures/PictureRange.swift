@@ -20,6 +20,7 @@ extension PictureRange {
     ///
     ///     x / 255                   0..255        x * 2 - 1                  0..1
     ///     x - [123.7, 116.8, ..]    0..255        (x - [0.49, ..]) / [0.23, ..]   0..1
+    ///                                             x * 255                         0..1
     static func entering(_ info: TensorInfo, of model: Model) -> PictureRange? {
         if info.elementType == .uint8 { return PictureRange(black: 0, white: 255, reason: "the input is uint8") }
         guard let (map, labels) = AffinePrefix(from: info.name, of: model).result else { return nil }
@@ -29,7 +30,10 @@ extension PictureRange {
         if factor > 0.003, factor < 0.025 || factor <= 1.01 && shift > 10 {
             return PictureRange(black: 0, white: 255, reason: "\(nodes) first make\(labels.count == 1 ? "s" : "") \(map) of it")
         }
-        if factor >= 1.5, factor <= 10, map.shift < 0, shift <= 10 || factor > 250, factor < 260 {
+        let isCentring = factor >= 1.5 && factor <= 10 && map.shift < 0 && shift <= 10
+        // Weights that were trained on 0..255 behind an interface of 0..1.
+        let isEnlarging = factor > 250 && factor < 260
+        if isCentring || isEnlarging {
             return PictureRange(black: 0, white: 1, reason: "\(nodes) first make\(labels.count == 1 ? "s" : "") \(map) of it")
         }
         return nil

@@ -19,6 +19,8 @@ struct ImageBuilder {
     private let readers: ReaderCount
     /// The networks that made `scope.previous`, not yet compiled.
     private var pending: PendingNetworks?
+    /// Whether the walk has ended before its last stage: where networks are only to decide, none is computed for a number that a later stage depends on.
+    private(set) var isEnded = false
 
     init(pipeline: Pipeline, library: StageLibrary, stages: StageSession, context: ImageContext, scope: ImageScope) {
         self.pipeline = pipeline
@@ -34,6 +36,7 @@ struct ImageBuilder {
     /// - Parameter prefix: what stands before a stage's number in messages: empty for the main list.
     /// - Parameter skippingFirst: the first stage was already done while the file was opened.
     mutating func run(_ stages: [StageUse], prefix: String = "", skippingFirst: Bool = false) throws(ImageFailure) {
+        guard !isEnded else { return }
         for (index, use) in stages.enumerated() {
             if context.isCancelled { throw ImageFailure("cancelled", "given up") }
             let label = "\(prefix)\(index + 1): \(use.name)"
@@ -53,6 +56,10 @@ struct ImageBuilder {
                 }
             } catch {
                 throw ImageFailure(error, stage: label)
+            }
+            if context.purpose == .deciding, !use.set.isEmpty {
+                isEnded = true
+                break
             }
             try apply(use, label: label)
         }
@@ -121,7 +128,7 @@ struct ImageBuilder {
         var entry = ImageScope.Entry(image: image, isExpensive: isExpensive)
         if isExpensive, let name = use.asName, readers.count(of: name) > 1 {
             pending?.obstacle = "the result before it is also read as '\(name)'"
-            if !context.isRehearsal { entry = try materialised(entry, label) }
+            if !context.isOnlyLookedAt { entry = try materialised(entry, label) }
         }
         scope.advance(to: entry, named: use.asName)
     }

@@ -1,5 +1,3 @@
-internal import Dispatch
-internal import Foundation
 internal import PipelineLanguage
 internal import StageHost
 internal import Vips
@@ -19,8 +17,7 @@ struct ImageJob {
 
     /// Makes the outputs. They get their names when all of them are complete.
     func run() throws(ImageFailure) -> Outcome {
-        let expired = Expiry()
-        let watch = session.pipeline.limits.timeout.map { DeadlineWatch(seconds: $0, expired: expired, context: context) }
+        let watch = session.pipeline.limits.timeout.map { DeadlineWatch(seconds: $0, context: context) }
         defer {
             watch?.cancel()
             context.finish()
@@ -28,7 +25,7 @@ struct ImageJob {
         do throws(ImageFailure) {
             return try make()
         } catch {
-            guard expired.isSet else { throw error }
+            guard let watch, watch.isExpired else { throw error }
             throw ImageFailure("timeout", "took longer than the \(session.pipeline.limits.timeout ?? 0) seconds of limits.timeout")
         }
     }
@@ -77,13 +74,16 @@ struct ImageJob {
     }
 
     /// Builds the graph of every output, frame by frame where the input has several.
+    ///
+    /// - Returns: none where the walk ends before the outputs (`ImageBuilder.isEnded`).
     func outputs(of opened: InputImage) throws(ImageFailure) -> [PreparedOutput] {
         var frames: [[(image: Image, builder: ImageBuilder)]] = []
         for frame in opened.frames {
             let scope = ImageScope(input: frame, facts: opened.facts, shared: session.images, variables: session.variables)
             var builder = ImageBuilder(pipeline: session.pipeline, library: session.library, stages: session.stages, context: context, scope: scope)
             try builder.run(session.pipeline.stages, skippingFirst: opened.firstStageIsDone)
-            if session.pipeline.outputs.count > 1, builder.scope.previous.isExpensive, !context.isRehearsal {
+            if builder.isEnded { return [] }
+            if session.pipeline.outputs.count > 1, builder.scope.previous.isExpensive, !context.isOnlyLookedAt {
                 builder.scope.previous = try builder.materialised(builder.scope.previous, "outputs")
             }
             var images: [(Image, ImageBuilder)] = []
@@ -96,6 +96,7 @@ struct ImageJob {
                 try branch.run(output.stages, prefix: session.pipeline.outputs.count > 1 ? "output \(index + 1), " : "output, ")
                 images.append((branch.scope.previous.image, branch))
             }
+            if images.contains(where: \.1.isEnded) { return [] }
             frames.append(images)
         }
         var result: [PreparedOutput] = []
@@ -175,29 +176,4 @@ extension ImageJob {
         guard reason.isEmpty else { return "cannot make '\(final)': \(reason)" }
         return "cannot make '\(final)': libvips gives no reason; the input may be damaged, or the result (\(output.image)) more than \(output.saver) takes"
     }
-}
-
-/// Gives an image up when its time is over, whatever it is doing: stages that poll end by themselves, libvips at the next tile.
-private final class DeadlineWatch {
-    private let timer: any DispatchSourceTimer
-
-    init(seconds: Double, expired: Expiry, context: ImageContext) {
-        timer = DispatchSource.makeTimerSource()
-        timer.schedule(deadline: .now() + seconds)
-        timer.setEventHandler {
-            expired.set()
-            context.cancel()
-        }
-        timer.resume()
-    }
-
-    func cancel() { timer.cancel() }
-}
-
-/// Whether a time limit ended the work: told by libvips' threads, read by the one that waits.
-private final class Expiry: @unchecked Sendable {
-    private let lock = NSLock()
-    private var value = false
-    func set() { lock.withLock { value = true } }
-    var isSet: Bool { lock.withLock { value } }
 }

@@ -1,13 +1,11 @@
 internal import Inference
+internal import ONNX
 internal import Synchronization
 
 /// Whether the engine contradicts what the analysis claims of a network: what `tiling: exact` wants to know before it promises anything.
 ///
-/// Asked once for a network, whatever the number of images and threads.
+/// Asked once for a network, whatever the number of images and threads. One whose probe costs more than `SpatialProbe.affordable` is believed, and the run says so.
 final class ClaimCheck: Sendable {
-    /// Some seconds of floating-point operations. A network that takes more is believed, and the run says so.
-    private static let affordable = 1e12
-
     let verdict = Mutex<SpatialProbe.Verdict?>(nil)
 
     func ask(_ network: PreparedNetwork, engine: EngineProvider, threads: Int) throws(EngineError) -> SpatialProbe.Verdict {
@@ -22,7 +20,7 @@ final class ClaimCheck: Sendable {
 
     private static func probe(_ network: PreparedNetwork, engine: EngineProvider, threads: Int) throws(EngineError) -> SpatialProbe.Verdict {
         let probe = SpatialProbe(engine: try engine.networks().engine, model: network.graph, bytes: network.model.bytes, analysis: network.analysis)
-        if let flops = probe.flops, flops > affordable { return .notTried("it would take \(Int((flops / 1e9).rounded())) GFLOP") }
+        if let flops = probe.flops, flops > SpatialProbe.affordable { return .notTried("it would take \(gigaflopText(flops))") }
         return try probe.verdict(threads: threads)
     }
 }

@@ -17,13 +17,17 @@ struct MeasuredHalo {
     let source: NetworkInput
     /// The number that means white.
     let white: Float
-    let engine: any Engine
+    /// Tiles of the same shape come again with every picture.
+    let networks: NetworkCache
     let settings: NeuralSettings
 
     /// Input pixels of a core, before alignment.
     private static let core = 64
-    /// The halos that are tried, in sixteenths of the full one.
-    private static let shares = [1, 2, 3, 4, 6, 8, 12]
+    /// The halos that are tried for a geometry, the smallest first, in sixteenths of the full one.
+    static func candidates(for geometry: NetworkGeometry) -> [Int] {
+        let full = max(geometry.x.haloBefore, geometry.x.haloAfter, geometry.y.haloBefore, geometry.y.haloAfter)
+        return [1, 2, 3, 4, 6, 8, 12].map { (full * $0 + 15) / 16 }
+    }
 
     struct Finding {
         /// Input pixels on each side.
@@ -42,19 +46,18 @@ struct MeasuredHalo {
     ///   - helps: whether there are tiles for a halo; not worth a measurement where not.
     /// - Throws: `EngineError`, or what reading the picture throws.
     func measure(fits: (_ width: Int, _ height: Int) -> Bool, helps: (_ halo: Int) -> Bool) throws -> Finding? {
-        let full = max(geometry.x.haloBefore, geometry.x.haloAfter, geometry.y.haloBefore, geometry.y.haloAfter)
-        guard helps((full * Self.shares[0] + 15) / 16), let exact = try? grid(geometry.x, geometry.y), fits(exact.x.tile, exact.y.tile) else { return nil }
+        let candidates = Self.candidates(for: geometry)
+        guard helps(candidates[0]), let exact = try? grid(geometry.x, geometry.y), fits(exact.x.tile, exact.y.tile) else { return nil }
         let places = try ProbeTiles(image: source.image, bands: source.bands, white: white).centres()
         let references = try outputs(at: places, exact)
 
-        for share in Self.shares {
-            let halo = (full * share + 15) / 16
+        for halo in candidates {
             // A larger halo needs larger tiles.
             guard helps(halo) else { return nil }
-            guard let x = reduced(geometry.x, halo), let y = reduced(geometry.y, halo), let candidate = try? grid(x, y), candidate != exact else { continue }
+            guard let reduced = try? geometry.withHalo(atMost: halo), let candidate = try? grid(reduced.x, reduced.y), candidate != exact else { continue }
             let found = try outputs(at: places, candidate)
             var worst = 0.0
-            for (output, reference) in zip(found, references) { worst = max(worst, try difference(output, reference)) }
+            for (output, reference) in zip(found, references) { worst = max(worst, difference(output, reference)) }
             // Also false where the difference is no number.
             if worst <= limit { return Finding(halo: halo, error: worst) }
         }
@@ -67,12 +70,16 @@ struct MeasuredHalo {
     private struct Output {
         let tile: TileGrid.Tile
         let values: [Float]
-        let shape: [Int]
-    }
+        /// How the tile's picture lies in `values`.
+        let picture: PictureExtents
 
-    private func reduced(_ axis: AxisGeometry, _ halo: Int) -> AxisGeometry? {
-        try? AxisGeometry(scaleNumerator: axis.scaleNumerator, scaleDenominator: axis.scaleDenominator, alignment: axis.alignment,
-                          haloBefore: min(halo, axis.haloBefore), haloAfter: min(halo, axis.haloAfter))
+        /// A sample by pixels of the whole result; nil where the network gave fewer pixels than are kept.
+        func value(_ channel: Int, _ x: Int, _ y: Int) -> Float? {
+            let column = x - tile.x.keep.lowerBound + tile.x.keepOffset, row = y - tile.y.keep.lowerBound + tile.y.keepOffset
+            guard (0..<picture.width).contains(column), (0..<picture.height).contains(row) else { return nil }
+            let index = channel * picture.channelStride + row * picture.rowStride + column * picture.columnStride
+            return values.indices.contains(index) ? values[index] : nil
+        }
     }
 
     /// Cells of the same size whatever the halo, so that they cover the same pixels.
@@ -92,9 +99,10 @@ struct MeasuredHalo {
         var compiled: [[Int]: any CompiledNetwork] = [:]
         return try places.map { place in
             let tile = grid.tile(column: index(grid.x, place.x), row: index(grid.y, place.y))
-            let shape = network.inputShape(width: tile.x.input.count, height: tile.y.input.count, channels: source.bands.count)
-            let model = try compiled[shape] ?? engine.compile(network.model.bytes, request: CompileRequest(
-                inputShapes: [network.door.inputName: shape], device: settings.device, streams: 1, threads: settings.threads))
+            let width = tile.x.input.count, height = tile.y.input.count, channels = source.bands.count
+            let shape = network.inputShape(width: width, height: height, channels: channels)
+            let request = CompileRequest(inputShapes: [network.door.inputName: shape], device: settings.device, streams: 1, threads: settings.threads)
+            let model = try compiled[shape] ?? networks.network(network.model, request: request, memory: network.memory(width: width, height: height, channels: channels))
             compiled[shape] = model
             return try run(model, tile)
         }
@@ -111,71 +119,65 @@ struct MeasuredHalo {
             }
             _ = values.update(fromContentsOf: input)
         } read: { values, shape in
-            Output(tile: tile, values: Array(values), shape: shape)
+            guard let picture = network.door.output.picture(in: shape) else { throw EngineError(.mismatch, "an output of shape \(shape) is no picture") }
+            return Output(tile: tile, values: Array(values), picture: picture)
         }
     }
 
     // MARK: comparing
 
     /// The largest difference within the cells that both outputs keep, in code values of 8 bits.
-    private func difference(_ output: Output, _ reference: Output) throws -> Double {
-        let first = try Plane(output, isNHWC: network.door.isNHWC), second = try Plane(reference, isNHWC: network.door.isNHWC)
+    private func difference(_ output: Output, _ reference: Output) -> Double {
         let columns = output.tile.x.keep.clamped(to: reference.tile.x.keep), rows = output.tile.y.keep.clamped(to: reference.tile.y.keep)
         let factor = Double(abs(source.result.scale)) * 255 / Double(white)
         var worst = 0.0
-        for channel in 0..<min(first.channels, second.channels) {
+        for channel in 0..<min(output.picture.channels, reference.picture.channels) {
             for y in rows {
                 for x in columns {
-                    guard let a = first.value(channel, x, y), let b = second.value(channel, x, y), a.isFinite, b.isFinite else { return .infinity }
+                    guard let a = output.value(channel, x, y), let b = reference.value(channel, x, y), a.isFinite, b.isFinite else { return .infinity }
                     worst = max(worst, Double(abs(a - b)) * factor)
                 }
             }
         }
         return worst
     }
+}
 
-    /// An output addressed by pixels of the whole result.
-    private struct Plane {
-        let output: Output
-        let isNHWC: Bool
-        let channels: Int, height: Int, width: Int
-
-        init(_ output: Output, isNHWC: Bool) throws {
-            let shape = switch output.shape.count {
-            case 4: Array(output.shape.dropFirst())
-            case 2: isNHWC ? output.shape + [1] : [1] + output.shape
-            default: output.shape
-            }
-            guard shape.count == 3 else { throw EngineError(.mismatch, "an output of shape \(output.shape) is no picture") }
-            (channels, height, width) = isNHWC ? (shape[2], shape[0], shape[1]) : (shape[0], shape[1], shape[2])
-            self.output = output
-            self.isNHWC = isNHWC
+extension NetworkGeometry {
+    /// The same picture and result, cut into tiles with halos of no more than that many input pixels: what the network reads beyond them is left out.
+    func withHalo(atMost pixels: Int) throws(TilingError) -> NetworkGeometry {
+        func reduced(_ axis: AxisGeometry) throws(TilingError) -> AxisGeometry {
+            try AxisGeometry(scaleNumerator: axis.scaleNumerator, scaleDenominator: axis.scaleDenominator, alignment: axis.alignment,
+                             haloBefore: min(pixels, axis.haloBefore), haloAfter: min(pixels, axis.haloAfter))
         }
-
-        /// nil where the network gave fewer pixels than are kept.
-        func value(_ channel: Int, _ x: Int, _ y: Int) -> Float? {
-            let column = x - output.tile.x.keep.lowerBound + output.tile.x.keepOffset, row = y - output.tile.y.keep.lowerBound + output.tile.y.keepOffset
-            guard (0..<width).contains(column), (0..<height).contains(row) else { return nil }
-            let index = isNHWC ? (row * width + column) * channels + channel : (channel * height + row) * width + column
-            return output.values.indices.contains(index) ? output.values[index] : nil
-        }
+        let sides = NetworkReport.Halo(left: min(pixels, halo.left), right: min(pixels, halo.right), top: min(pixels, halo.top), bottom: min(pixels, halo.bottom))
+        return NetworkGeometry(
+            extensionX: extensionX, extensionY: extensionY, outputWidth: outputWidth, outputHeight: outputHeight, x: try reduced(x), y: try reduced(y), kind: kind,
+            isTileable: isTileable, isApproximate: true, halo: sides, stride: stride, deciding: deciding, network: network, stage: stage)
     }
 }
 
 extension NetworkStageImage {
     /// The geometry with a measured halo, where `tiling: auto` finds no tiles that are exact, cheap enough and within the budget; nil where none is found either.
     ///
-    /// For pictures whose parts can be read beforehand, and networks whose halo comes from their graph.
+    /// For pictures whose parts can be read beforehand, and networks whose halo comes from their graph. Found for each picture anew, since it is its parts that tell.
     func withMeasuredHalo(_ geometry: NetworkGeometry, _ input: NetworkInput) throws(StageError) -> (geometry: NetworkGeometry, error: Double)? {
         guard options.tiling == .auto, geometry.isTileable, !geometry.isApproximate, plan is PluginPlan, plan.derivesFromGraph, network.fixedTile == nil, let white = input.white else { return nil }
         let channels = input.bands.count
         func reduced(_ halo: Int) throws(StageError) -> NetworkGeometry {
-            var approximate = options
-            approximate.tiling = .fixed(tile: 1, halo: halo)
-            return try plan.geometry(of: network, options: approximate, width: input.image.width, height: input.image.height, stage: stage)
+            do {
+                return try geometry.withHalo(atMost: halo)
+            } catch {
+                throw .host(error.message, stage: stage, code: .geometry)
+            }
         }
         func helps(_ halo: Int) -> Bool {
             (try? chooseTiles(reduced(halo), input)) != nil
+        }
+        if context.purpose == .deciding {
+            // The arithmetic does not depend on the halo: any that there are tiles for stands for it, and nothing is measured twice.
+            let halo = MeasuredHalo.candidates(for: geometry)[0]
+            return helps(halo) ? (try reduced(halo), 0) : nil
         }
         guard !input.image.isStreamed else {
             context.wishForRandomAccess()
@@ -184,7 +186,7 @@ extension NetworkStageImage {
         let found: MeasuredHalo.Finding?
         do {
             let budget = context.memoryBudget
-            found = try MeasuredHalo(network: network, geometry: geometry, source: input, white: Float(white), engine: try engine.networks().engine, settings: settings)
+            found = try MeasuredHalo(network: network, geometry: geometry, source: input, white: Float(white), networks: try engine.networks(), settings: settings)
                 .measure(fits: { network.memory(width: $0, height: $1, channels: channels) <= budget }, helps: helps)
         } catch {
             // The refusal that led here says what the user can do.
@@ -193,7 +195,7 @@ extension NetworkStageImage {
         guard let found else { return nil }
         let smaller = try reduced(found.halo)
         let full = max(geometry.halo.left, geometry.halo.right, geometry.halo.top, geometry.halo.bottom)
-        context.note("""
+        note("""
             '\(stage)' uses a halo of \(found.halo) pixels where \(full) would be exact: measured on parts of this picture, the difference is at most \
             \(hundredths(found.error)) code values of 8 bits, which is not guaranteed elsewhere (tiling: exact refuses or pays)
             """)

@@ -17,7 +17,7 @@ extension NetworkStageImage {
         let cache: NetworkCache, device: Device?
         do {
             cache = try engine.networks()
-            device = try cache.engine.devices().first { $0.name == settings.device || $0.name.hasPrefix(settings.device + ".") }
+            device = try cache.engine.devices().first(named: settings.device)
         } catch {
             throw .host(error.message, stage: stage, code: .unsupported)
         }
@@ -43,6 +43,7 @@ extension NetworkStageImage {
             context.wishForRandomAccess()
             return f32("the picture is decoded from top to bottom, and its parts cannot be tried first")
         } catch {
+            // Nothing is remembered: the next picture tries again.
             return f32("no probe could be run: \(error)")
         }
     }
@@ -75,7 +76,7 @@ extension NetworkStageImage {
             .map { PrecisionTrial.Probe(picture: $0, values: Self.values(of: $0, input.bands, white, frame.layout(input.channels))) }
         return try PrecisionTrial(engine: engine, model: network.model.bytes, request: request, inputName: network.door.inputName,
                                   outputName: network.door.outputName, scale: scale, bound: bound)
-            .run(candidates: candidates, probes: own.prefix(1) + made + own.dropFirst())
+            .run(candidates: candidates, probes: own.prefix(1) + made + own.dropFirst(), isCancelled: { context.isCancelled })
     }
 
     /// A size that the network takes, on its grid, and large enough to leave something where it eats a border.

@@ -20,13 +20,13 @@ extension NetworkStageImage {
             tiles = try chooseTiles(geometry, input)
         }
         if let fixed = network.fixedTile {
-            context.note("'\(stage)' runs in tiles of \(fixed.width) x \(fixed.height), the only size that its model takes")
+            note("'\(stage)' runs in tiles of \(fixed.width) x \(fixed.height), the only size that its model takes")
         }
         if geometry.isApproximate, haloError == nil {
-            context.note("'\(stage)' uses the halo given by 'tiling', smaller than the derived one: the result is approximate")
+            note("'\(stage)' uses the halo given by 'tiling', smaller than the derived one: the result is approximate")
         }
         if let tile = network.fixedTile, image.width < tile.width || image.height < tile.height {
-            context.note("'\(stage)' takes \(tile.width) x \(tile.height) and no less: a picture of \(image.width) x \(image.height) is extended by its reflection, and its right and bottom edges are approximate")
+            note("'\(stage)' takes \(tile.width) x \(tile.height) and no less: a picture of \(image.width) x \(image.height) is extended by its reflection, and its right and bottom edges are approximate")
         }
         let isPromise = options.tiling == .exact && plan.derivesFromGraph && !tiles.plan.grid.isWhole, settled = geometry
         let runner = TileRunner(

@@ -16,6 +16,10 @@ struct NetworkStageImage: Sendable {
     let stage: String
     /// Whether reading the input twice would compute it twice.
     var inputIsComputed = false
+    private let notes = PlanNotes()
+
+    /// Something the user should know of how the picture will be treated: said only when the network is prepared, since another may run in its place.
+    func note(_ text: String) { notes.add(text) }
 
     /// - Returns: the lazily computed result, alpha joined again, and what was decided.
     func make(_ input: Image) throws(StageError) -> (image: Image, report: NetworkReport) {
@@ -26,7 +30,7 @@ struct NetworkStageImage: Sendable {
     /// As `make`, with nothing tried or compiled yet: whoever takes the result prepares the step, or drops it.
     func planned(_ input: Image) throws(StageError) -> (image: Image, step: NetworkStep) {
         let findings = network.findings + options.findings + (options.isOutputRangeGiven ? [] : network.door.output.findings)
-        if !findings.isEmpty { context.note("'\(stage)' takes from the graph: \(findings.joined(separator: "; "))") }
+        if !findings.isEmpty { note("'\(stage)' takes from the graph: \(findings.joined(separator: "; "))") }
         let input = try rereadable(input)
         var colours = input, alpha: Image?
         if input.hasAlpha, PictureScale(of: input) != .data || input.format.isInteger {
@@ -35,6 +39,7 @@ struct NetworkStageImage: Sendable {
         colours = try displayable(colours)
         var (result, step) = try runFitted(colours)
         step.input = input
+        step.notes = notes.all
         var output = try blended(result, with: colours)
         if let alpha { output = try joined(output, alpha) }
         return (output, step)
@@ -52,7 +57,7 @@ struct NetworkStageImage: Sendable {
     private func displayable(_ image: Image) throws(StageError) -> Image {
         switch image.interpretation {
         case .lab, .labs, .labq, .lch, .cmc, .xyz, .yxy, .hsv, .cmyk:
-            context.note("converted from \(image.interpretation.rawValue) to sRGB for '\(stage)'")
+            note("converted from \(image.interpretation.rawValue) to sRGB for '\(stage)'")
             return try VipsStage.unary("colourspace", image, ["space": "srgb"])
         default:
             return image
@@ -63,7 +68,7 @@ struct NetworkStageImage: Sendable {
     private func runFitted(_ image: Image) throws(StageError) -> (Image, NetworkStep) {
         guard let fixed = network.fixedSize, (image.width, image.height) != fixed else { return try runBands(image) }
         if network.isFixedByGraph {
-            context.note("'\(stage)' runs at \(fixed.width) x \(fixed.height), the size its model is made for; the result is scaled back (input_size sets another)")
+            note("'\(stage)' runs at \(fixed.width) x \(fixed.height), the size its model is made for; the result is scaled back (input_size sets another)")
         }
         var (small, step) = try runBands(try resized(image, width: fixed.width, height: fixed.height))
         step.detour = "the picture is scaled to \(fixed.width) x \(fixed.height) for it"
@@ -87,7 +92,7 @@ struct NetworkStageImage: Sendable {
         if wanted == image.bands { return try run(image, sources: Array(0..<wanted), scale) }
         guard case .picture = scale else { throw mismatch(wanted, image) }
         if image.bands == 1, wanted == 3 {
-            context.note("the grey picture is given to all three channels of '\(stage)'")
+            note("the grey picture is given to all three channels of '\(stage)'")
             return try run(image, sources: [0, 0, 0], scale)
         }
         if image.bands == 3, wanted == 1 { return try runLuma(image, scale) }
@@ -101,7 +106,7 @@ struct NetworkStageImage: Sendable {
 
     /// A one-channel network on a colour picture: Y of YCbCr (BT.601, full range, as JPEG) goes through it, Cb and Cr are resampled beside it.
     private func runLuma(_ image: Image, _ scale: PictureScale) throws(StageError) -> (Image, NetworkStep) {
-        context.note("'\(stage)' takes one channel: brightness goes through it, colour is kept beside it")
+        note("'\(stage)' takes one channel: brightness goes through it, colour is kept beside it")
         let toYCC = try matrix([[0.299, 0.587, 0.114], [-0.168735892, -0.331264108, 0.5], [0.5, -0.418687589, -0.081312411]])
         let toRGB = try matrix([[1, 0, 1.402], [1, -0.344136286, -0.714136286], [1, 1.772, 0]])
         let float = try VipsStage.unary("cast", image, ["format": "float"])

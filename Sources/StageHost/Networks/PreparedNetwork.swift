@@ -82,7 +82,7 @@ final class PreparedNetwork: Sendable {
     }
 
     /// - Parameters:
-    ///   - key: equal keys mean equal bytes.
+    ///   - key: the SHA-256 of the bytes: compiled networks are shared by it across stages.
     ///   - file: the model's file as the pipeline names it.
     /// - Throws: `StageError` that names the stage and the file: not an ONNX model, ambiguous inputs or outputs, constants that do not fit.
     init(_ network: PluginNetwork, key: String, stage: String, file: String? = nil) throws(StageError) {

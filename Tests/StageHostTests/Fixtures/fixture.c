@@ -69,6 +69,12 @@ static int32_t plan(void *self, const aqt_image *const *in, aqt_plan *out, aqt_e
     m->reach.struct_size = sizeof m->reach;
     m->reach.num_x = m->reach.den_x = m->reach.num_y = m->reach.den_y = 1;
     m->reaches[0] = &m->reach;
+#ifdef MODEL
+    out->flags = AQT_PLAN_DERIVE;
+    out->state = m;
+    __atomic_add_fetch(&live_plans, 1, __ATOMIC_SEQ_CST);
+    return AQT_OK;
+#endif
     if (fails == WRONG_SIZE) m->output.width += 1;
     if (fails == NEGATIVE_HALO) m->reach.left = -1;
     out->output = fails == NO_OUTPUT ? NULL : &m->output;
@@ -100,6 +106,23 @@ static int32_t process(void *self, const aqt_plan *p, const aqt_job *job, const 
     return result;
 }
 
+#ifdef MODEL
+/* A network stage: the bytes of an ONNX file, separated by commas, under a key that every such stage gives. */
+static const unsigned char model[] = {MODEL};
+static int32_t network(void *self, const aqt_plan *p, aqt_network *out, aqt_error *err) {
+    (void)self, (void)p, (void)err;
+    out->bytes = model;
+    out->size = sizeof model;
+    out->key = "key";
+    return AQT_OK;
+}
+#define KIND AQT_KIND_NETWORK
+#define CALLS .network = network
+#else
+#define KIND AQT_KIND_PIXEL
+#define CALLS .process = process
+#endif
+
 static int counters[5];
 static const void *extension(const char *id) {
     if (strcmp(id, "test.counters/1")) return NULL;
@@ -108,10 +131,10 @@ static const void *extension(const char *id) {
     return counters;
 }
 
-static const aqt_stage copy = {.struct_size = sizeof(aqt_stage), .kind = AQT_KIND_PIXEL, .threads = THREADS, .id = STAGE_ID,
+static const aqt_stage copy = {.struct_size = sizeof(aqt_stage), .kind = KIND, .threads = THREADS, .id = STAGE_ID,
                                .version = "1.0.0", .doc = "Copies.", .licence = "MIT", .inputs = inputs, .params = params,
-                               .create = create, .destroy = destroy, .plan = plan, .plan_free = plan_free, .process = process,
-                               .extension = extension};
+                               .create = create, .destroy = destroy, .plan = plan, .plan_free = plan_free,
+                               CALLS, .extension = extension};
 static const aqt_stage *const stages[] = {&copy, NULL};
 
 static int32_t init(const aqt_host *host, aqt_error *err) {

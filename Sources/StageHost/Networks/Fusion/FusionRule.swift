@@ -62,7 +62,7 @@ enum FusionRule {
         let samples = apart.dropLast().reduce(0.0) { $0 + Double($1.geometry.outputWidth) * Double($1.geometry.outputHeight) * Double($1.outputChannels) }
         let saved = samples * operationsPerSample
         guard total * joined.grid.cost > separate + saved else { return nil }
-        let percent = Int(((total * joined.grid.cost - separate) / separate * 100).rounded())
+        let percent = numberText(((total * joined.grid.cost - separate) / separate * 100).rounded())
         return "their halos together would cost \(percent) % more than one by one, which is more than one network saves"
     }
 }

@@ -47,11 +47,13 @@ public struct NetworkChain: Sendable {
         (options.outputBlack, options.outputWhite, options.strength) = (next.options.outputBlack, next.options.outputWhite, 1)
         do {
             let runner = first.runner
-            let (image, joined) = try NetworkStageImage(
+            var (image, joined) = try NetworkStageImage(
                 network: try merged(all), options: options, plan: FusedSizing(steps: all), settings: runner.settings, engine: runner.engine, context: runner.context,
                 stage: all.map(\.stage).joined(separator: " + ")
             ).planned(input)
             if let reason = FusionRule.loss(of: joined, over: [made, next]) { return .refused(reason) }
+            // Each stage's own, in its own name: together they say what the network of all would say again.
+            joined.notes = all.flatMap(\.notes)
             return .fused(NetworkChain(input: input, steps: all, made: joined), image)
         } catch let error as ONNXError {
             return .refused("their graphs cannot be merged: \(error)")

@@ -101,7 +101,7 @@ extension StageSession {
         for bands in [3, 1] {
             do throws(StageError) {
                 let plan = try instance.plan([PluginImage(width: 256, height: 256, bands: bands, space: bands == 1 ? .grey : .srgb)])
-                let network = try prepared(plan.network(), instance, stage, arguments)
+                let network = try prepared(plan.network(), stage, arguments)
                 let fixed = network.fixedSize ?? network.fixedTile
                 return Nominal(channels: network.door.channels ?? bands, sizes: fixed.map { [$0] } ?? [(256, 256), (240, 240), (336, 336), (2520, 2520)])
             } catch {

@@ -29,6 +29,8 @@ struct NetworkStep {
     var report: NetworkReport
     /// Why the stage is more than its network: the picture is scaled for it, or split into brightness and colour.
     var detour: String?
+    /// What the user should know of how the picture is treated, where this step is what runs, or part of it.
+    var notes: [String] = []
 
     var stage: String { host.stage }
     var network: PreparedNetwork { host.network }
@@ -46,8 +48,9 @@ struct NetworkStep {
     var height: Int { geometry.extensionY.size }
     var isExtended: Bool { !geometry.extensionX.isEmpty || !geometry.extensionY.isEmpty }
 
-    /// Chooses the arithmetic and compiles the network: what cannot work fails here, not in the middle of a picture.
+    /// Chooses the arithmetic and compiles the network: what cannot work fails here, not in the middle of a picture. Says the notes.
     func prepare() throws(StageError) -> NetworkReport {
+        for note in notes { host.context.note(note) }
         try runner.prepare()
         let decision = try runner.precision()
         var report = report

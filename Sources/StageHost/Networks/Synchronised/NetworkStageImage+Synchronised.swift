@@ -56,7 +56,7 @@ extension NetworkStageImage {
         report.passes = cut.passes.count
         let runs = statistics.grids.map { ($0.columns * $0.rows, $0.tile.width, $0.tile.height) } + [(grid.count, grid.x.tile, grid.y.tile)]
         report.work = cut.work(of: network, width: geometry.width, height: geometry.height, channels: input.channels, runs: runs)
-        context.note("'\(stage)' takes statistics over the whole picture: it is read \(cut.passes.count == 1 ? "once" : "\(cut.passes.count) times") for them, then run in tiles")
+        note("'\(stage)' takes statistics over the whole picture: it is read \(cut.passes.count == 1 ? "once" : "\(cut.passes.count) times") for them, then run in tiles")
         var step = remainder.step(runner, report)
         step.detour = "it takes statistics over the whole picture first"
         return (result, step)
