@@ -15,11 +15,13 @@ final class PreparedNetworks: Sendable {
         }
         var instance: ObjectIdentifier
         var kind: Kind
+        var use: PluginNetwork.Use
     }
 
     private struct Content: Hashable {
         var instance: ObjectIdentifier
         var hash: String
+        var use: PluginNetwork.Use
     }
 
     private struct State {
@@ -40,12 +42,12 @@ final class PreparedNetworks: Sendable {
     func network(_ source: PluginNetwork, stage: String, file: String?) throws(StageError) -> PreparedNetwork {
         let instance = ObjectIdentifier(source.plan.instance)
         let kind = source.key.map(Sign.Kind.key) ?? source.withBytes { .place(start: UInt(bitPattern: $0.baseAddress), count: $0.count) }
-        let sign = Sign(instance: instance, kind: kind)
-        let seen = state.withLock { state in state.hashes[sign].flatMap { state.known[Content(instance: instance, hash: $0)]?.network } }
+        let use = source.use, sign = Sign(instance: instance, kind: kind, use: use)
+        let seen = state.withLock { state in state.hashes[sign].flatMap { state.known[Content(instance: instance, hash: $0, use: use)]?.network } }
         if let seen { return seen }
 
         hashings.add(1, ordering: .relaxed)
-        let content = Content(instance: instance, hash: source.withBytes { SHA256.hash($0).hex })
+        let content = Content(instance: instance, hash: source.withBytes { SHA256.hash($0).hex }, use: use)
         if let known = state.withLock({ $0.known[content]?.network }) { return known }
         let made = try PreparedNetwork(source, key: content.hash, stage: stage, file: file)
         return state.withLock { state in

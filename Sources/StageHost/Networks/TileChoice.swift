@@ -170,7 +170,7 @@ struct TileChooser {
 
     private func estimatedMemory(of grid: TileGrid, streams: Int) -> Int {
         let pixels = Double(grid.x.tile) * Double(grid.y.tile)
-        return Int(min(pixels * network.profile(channels: channels).memory, 1e15)) * min(streams, grid.count) + waiting(grid, streams)
+        return Int(min(pixels * network.profile(channels: channels).memory, 1e15)) * min(streams, grid.count) + min(waiting(grid, streams), 1 << 60)
     }
 
     /// Bytes of the runs side by side, and of what waits beside them.

@@ -42,6 +42,20 @@ public final class PluginNetwork: Sendable {
     /// The size to which the picture is scaled for the graph; the result is scaled back.
     public let fixedSize: (width: Int, height: Int)?
 
+    /// All that is said of the bytes: the same bytes may be handed over with other constants or scales.
+    struct Use: Hashable {
+        var names: [String?]
+        var flags: [Bool]
+        var constants: [Constant]
+        var scale, bias: [Float]
+        var fixedSize: [Int]
+    }
+
+    var use: Use {
+        Use(names: [outputName] + (inputNames ?? []), flags: [isNHWC, isOpen, hasLayout, isBGR, keepsSize, inputNames == nil], constants: constants,
+            scale: scale, bias: bias, fixedSize: fixedSize.map { [$0.width, $0.height] } ?? [])
+    }
+
     // The plug-in keeps the bytes until plan_free, and `plan` is held.
     private nonisolated(unsafe) let bytes: UnsafeRawBufferPointer
 
