@@ -26,10 +26,8 @@ public struct Device: Sendable, Hashable {
 
 /// Everything besides the model itself that decides what a compiled network is.
 public struct CompileRequest: Sendable, Hashable {
-    /// The static shape of each input by name. An input that is left out keeps the model's own shape, which must then be static; a constant's shape is its own.
+    /// The static shape of each input by name. An input that is left out keeps the model's own shape, which must then be static.
     public var inputShapes: [String: [Int]]
-    /// Inputs that have one value for every run. They are set once and not asked for by `run`.
-    public var constants: [String: TensorData]
     public var precision: Precision
     /// The engine's name of the device: `CPU`, `GPU`.
     public var device: String
@@ -43,10 +41,9 @@ public struct CompileRequest: Sendable, Hashable {
     /// not one whose weights were damaged: that network then computes garbage.
     public var cacheDirectory: String?
 
-    public init(inputShapes: [String: [Int]], constants: [String: TensorData] = [:], precision: Precision = .f32, device: String = "CPU",
-                streams: Int = 1, threads: Int = 1, cacheDirectory: String? = nil) {
+    public init(inputShapes: [String: [Int]], precision: Precision = .f32, device: String = "CPU", streams: Int = 1,
+                threads: Int = 1, cacheDirectory: String? = nil) {
         self.inputShapes = inputShapes
-        self.constants = constants
         self.precision = precision
         self.device = device
         self.streams = streams
@@ -90,7 +87,7 @@ extension Engine {
 /// Every method may be called from any number of threads: concurrent runs use separate buffers and proceed in parallel as far as the request's streams allow.
 /// Beyond a small number of runs in flight (twice the streams) callers wait for one to end.
 public protocol CompiledNetwork: Sendable {
-    /// The inputs to fill for a run, in the model's order, all of fixed shape. Constants are not among them.
+    /// The inputs to fill for a run, in the model's order, all of fixed shape.
     var inputs: [NetworkPort] { get }
     /// The outputs, in the model's order. A shape is fixed unless it depends on the input's values.
     var outputs: [NetworkPort] { get }

@@ -59,7 +59,6 @@ public final class NetworkCache: Sendable {
     }
 
     private let state = Mutex(State())
-    private let compilations = Atomic<Int>(0)
 
     /// - Parameters:
     ///   - capacity: how many networks to keep, at least 1.
@@ -69,9 +68,6 @@ public final class NetworkCache: Sendable {
         self.capacity = max(1, capacity)
         self.memory = max(0, min(memory, 1 << 50))
     }
-
-    /// How many compilations were begun: a count for reports and tests.
-    public var compilationCount: Int { compilations.load(ordering: .relaxed) }
 
     /// How many networks are kept at the moment.
     public var count: Int { state.withLock { $0.entries.count } }
@@ -84,7 +80,6 @@ public final class NetworkCache: Sendable {
         let entry = state.withLock { $0.entry(for: key, memory: max(0, min(memory, 1 << 50)), capacity: capacity, limit: self.memory) }
         let result = entry.result.withLock { stored in
             if let stored { return stored }
-            compilations.add(1, ordering: .relaxed)
             let result = Result { () throws(EngineError) in try engine.compile(model.bytes, request: request) }
             stored = result
             return result

@@ -33,9 +33,4 @@ public final class EngineProvider: Sendable {
         }
         return try result.get()
     }
-
-    /// Whether the engine was loaded: a pipeline without neural stages never does.
-    public var isLoaded: Bool {
-        loaded.withLock { if case .success? = $0 { true } else { false } }
-    }
 }
