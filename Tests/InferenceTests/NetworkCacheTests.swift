@@ -6,6 +6,7 @@ import Testing
 private final class CountingEngine: Engine {
     let name = "counting", version = "1"
     let compiled = Mutex<[String]>([])
+    let folders = Mutex<[String?]>([])
     var count: Int { compiled.withLock { $0.count } }
 
     func devices() -> [Device] { [] }
@@ -14,6 +15,8 @@ private final class CountingEngine: Engine {
     func compile(_ model: [UInt8], request: CompileRequest) throws(EngineError) -> any CompiledNetwork {
         let text = String(decoding: model, as: UTF8.self)
         compiled.withLock { $0.append(text) }
+        folders.withLock { $0.append(request.cacheDirectory) }
+        if request.cacheDirectory == "/unusable" { throw EngineError(.failed, "cannot write") }
         guard !model.isEmpty else { throw EngineError(.outOfMemory, "none left") }
         return EmptyNetwork(precision: request.precision)
     }
@@ -65,6 +68,16 @@ private final class EmptyNetwork: CompiledNetwork {
         for name in ["a", "b", "a", "c", "a", "b"] { _ = try cache.network(model(name), request: request) }
         #expect(engine.compiled.withLock { $0 } == ["a", "b", "c", "b"])
         #expect(cache.count == 2)
+    }
+
+    @Test func `networks are kept on disk for other devices than the CPU, where that can be`() throws {
+        var other = request
+        other.device = "GPU.1"
+        for folder in ["/somewhere", "/unusable", nil] {
+            let cache = NetworkCache(engine: engine, capacity: 2, compiledFolder: folder)
+            for request in [request, other] { _ = try cache.network(model("a"), request: request) }
+        }
+        #expect(engine.folders.withLock { $0 } == [nil, "/somewhere", nil, "/unusable", nil, nil, nil])
     }
 
     @Test func `a failure is thrown and tried again the next time`() throws {
