@@ -33,10 +33,8 @@ extension [Device] {
 
 /// Everything besides the model itself that decides what a compiled network is.
 public struct CompileRequest: Sendable, Hashable {
-    /// The static shape of each input by name. An input that is left out keeps the model's own shape, which must then be static; a constant's shape is its own.
+    /// The static shape of each input by name. An input that is left out keeps the model's own shape, which must then be static.
     public var inputShapes: [String: [Int]]
-    /// Inputs that have one value for every run. They are set once and not asked for by `run`.
-    public var constants: [String: TensorData]
     public var precision: Precision
     /// The engine's name of the device: `CPU`, `GPU`.
     public var device: String
@@ -46,14 +44,13 @@ public struct CompileRequest: Sendable, Hashable {
     public var threads: Int
     /// A directory in which the engine keeps compiled networks between processes; nil keeps none.
     ///
-    /// Worth it where compiling takes seconds (a GPU). On a CPU it saved 26 of 52 ms for a 2.5 MB network, and OpenVINO notices a kept file that was cut short, but
-    /// not one whose weights were damaged: that network then computes garbage.
+    /// Worth it where compiling takes seconds (a GPU). On a CPU, reading the kept file takes 0.5 to 0.6 times as long as compiling (four networks of 0.4 to 5 MB,
+    /// tens of milliseconds each), and OpenVINO notices a file that was cut short, but not one whose weights were damaged: that network then computes garbage.
     public var cacheDirectory: String?
 
-    public init(inputShapes: [String: [Int]], constants: [String: TensorData] = [:], precision: Precision = .f32, device: String = "CPU",
-                streams: Int = 1, threads: Int = 1, cacheDirectory: String? = nil) {
+    public init(inputShapes: [String: [Int]], precision: Precision = .f32, device: String = "CPU", streams: Int = 1,
+                threads: Int = 1, cacheDirectory: String? = nil) {
         self.inputShapes = inputShapes
-        self.constants = constants
         self.precision = precision
         self.device = device
         self.streams = streams
@@ -97,7 +94,7 @@ extension Engine {
 /// Every method may be called from any number of threads: concurrent runs use separate buffers and proceed in parallel as far as the request's streams allow.
 /// Beyond a small number of runs in flight (twice the streams) callers wait for one to end.
 public protocol CompiledNetwork: Sendable {
-    /// The inputs to fill for a run, in the model's order, all of fixed shape. Constants are not among them.
+    /// The inputs to fill for a run, in the model's order, all of fixed shape.
     var inputs: [NetworkPort] { get }
     /// The outputs, in the model's order. A shape is fixed unless it depends on the input's values.
     var outputs: [NetworkPort] { get }

@@ -21,6 +21,7 @@ public final class NetworkCache: Sendable {
     public let engine: any Engine
     public let capacity: Int
     public let memory: Int
+    private let compiledFolder: String?
 
     private struct Key: Hashable {
         let model: String
@@ -59,19 +60,17 @@ public final class NetworkCache: Sendable {
     }
 
     private let state = Mutex(State())
-    private let compilations = Atomic<Int>(0)
 
     /// - Parameters:
     ///   - capacity: how many networks to keep, at least 1.
     ///   - memory: bytes that the kept ones may hold together; the one asked for last is kept in any case.
-    public init(engine: any Engine, capacity: Int, memory: Int = 1 << 40) {
+    ///   - compiledFolder: where the engine keeps networks between processes, for devices other than the CPU (`CompileRequest.cacheDirectory`); nil for nowhere.
+    public init(engine: any Engine, capacity: Int, memory: Int = 1 << 40, compiledFolder: String? = nil) {
+        self.compiledFolder = compiledFolder
         self.engine = engine
         self.capacity = max(1, capacity)
         self.memory = max(0, min(memory, 1 << 50))
     }
-
-    /// How many compilations were begun: a count for reports and tests.
-    public var compilationCount: Int { compilations.load(ordering: .relaxed) }
 
     /// How many networks are kept at the moment.
     public var count: Int { state.withLock { $0.entries.count } }
@@ -84,8 +83,7 @@ public final class NetworkCache: Sendable {
         let entry = state.withLock { $0.entry(for: key, memory: max(0, min(memory, 1 << 50)), capacity: capacity, limit: self.memory) }
         let result = entry.result.withLock { stored in
             if let stored { return stored }
-            compilations.add(1, ordering: .relaxed)
-            let result = Result { () throws(EngineError) in try engine.compile(model.bytes, request: request) }
+            let result = Result { () throws(EngineError) in try compile(model, request) }
             stored = result
             return result
         }
@@ -93,6 +91,16 @@ public final class NetworkCache: Sendable {
             state.withLock { $0.forget(key, entry) }
         }
         return try result.get()
+    }
+
+    private func compile(_ model: NetworkModel, _ request: CompileRequest) throws(EngineError) -> any CompiledNetwork {
+        if let compiledFolder, request.device != "CPU" {
+            var kept = request
+            kept.cacheDirectory = compiledFolder
+            // A folder that cannot be used is no obstacle.
+            if let network = try? engine.compile(model.bytes, request: kept) { return network }
+        }
+        return try engine.compile(model.bytes, request: request)
     }
 
     /// Gives up all networks.

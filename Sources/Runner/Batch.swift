@@ -18,26 +18,6 @@ public final class Batch: Sendable {
     private let schedule: Schedule
     private let endProcess: (@Sendable (ExitStatus) -> Void)?
 
-    /// How the machine is shared between images.
-    struct Schedule {
-        /// Images in flight.
-        var jobs: Int
-        /// libvips' threads for each.
-        var threads: Int
-        /// Bytes for each.
-        var memoryPerImage: Int
-
-        /// Many images: one core for each. Few: more threads each.
-        init(images: Int, settings: RunSettings) {
-            let cores = Machine.cores
-            jobs = max(1, min(settings.jobs ?? cores, max(1, images)))
-            threads = max(1, cores / jobs)
-            memoryPerImage = Self.budget(settings) / jobs
-        }
-
-        static func budget(_ settings: RunSettings) -> Int { settings.memory ?? Machine.memory / 2 }
-    }
-
     /// - Parameters:
     ///   - endProcess: ends the process where an image that was given up does not stop; nil waits for it.
     ///   - report: called from several threads, one event at a time is not guaranteed.
@@ -53,9 +33,6 @@ public final class Batch: Sendable {
         recipe = session.recipe()
         schedule = Schedule(images: plan.images.count, settings: settings)
     }
-
-    /// The memory that a run with these settings may use, in bytes.
-    public static func memoryBudget(_ settings: RunSettings) -> Int { Schedule.budget(settings) }
 
     private struct State {
         var summary = RunSummary()
@@ -95,7 +72,7 @@ public final class Batch: Sendable {
     private var header: RunHeader {
         RunHeader(
             pipeline: session.pipeline.source.name, images: plan.images.count, inputBytes: plan.images.reduce(0) { $0 &+ $1.bytes }, skipped: plan.strays,
-            jobs: schedule.jobs, threadsPerImage: schedule.threads, memoryBudget: Schedule.budget(settings),
+            jobs: schedule.jobs, threadsPerImage: schedule.threads, memoryBudget: schedule.memory,
             engine: session.usesNetworks ? "networks in \(settings.precision == .auto ? "automatic precision" : settings.precision.description) on \(settings.device)" : nil)
     }
 
@@ -145,7 +122,7 @@ public final class Batch: Sendable {
         for note in session.stages.newPrecisionNotes() { report(.note(note)) }
     }
 
-    private var memoryPerImage: Int { min(schedule.memoryPerImage, session.pipeline.limits.maxMemory ?? .max) }
+    private var memoryPerImage: Int { schedule.memoryPerImage(session.pipeline) }
 
     // MARK: one image
 

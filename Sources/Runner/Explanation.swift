@@ -14,8 +14,10 @@ public struct Explanation: Sendable {
     public var memory: Int?
 
     /// Opens the input's header and builds everything, without computing pixels (but where a stage answers with numbers).
-    public init(input path: String, session: RunSession, memoryBudget: Int) throws(RunError) {
-        let context = ImageContext(memoryBudget: memoryBudget, for: .explaining)
+    ///
+    /// - Parameter schedule: the run's whose session this is.
+    public init(input path: String, session: RunSession, schedule: Schedule) throws(RunError) {
+        let context = ImageContext(memoryBudget: schedule.memoryPerImage(session.pipeline), for: .explaining)
         defer { context.finish() }
         let planned = PlannedImage(index: 0, input: InputFile(path: path, folder: ""), outputs: session.pipeline.outputs.map { _ in "" }, bytes: 0)
         do throws(ImageFailure) {

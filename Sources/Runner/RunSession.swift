@@ -47,6 +47,11 @@ public final class RunSession: Sendable {
         (images, imageNotes) = try Self.load(pipeline, library, stages, variables, memoryBudget)
     }
 
+    /// The session of a run that shares the machine in this way.
+    public convenience init(library: StageLibrary, pipeline: Pipeline, set: [String: String], schedule: Schedule) throws(RunError) {
+        try self.init(library: library, pipeline: pipeline, set: set, neural: schedule.neural, memoryBudget: schedule.memory)
+    }
+
     /// Every stage of the file.
     static func allStages(_ pipeline: Pipeline) -> [StageUse] {
         pipeline.images.flatMap(\.stages) + pipeline.stages + pipeline.outputs.flatMap(\.stages)

@@ -21,6 +21,10 @@ public struct RunSettings: Sendable {
     /// Arithmetic of neural stages.
     public var precision = PrecisionRequest.auto
     public var device = "CPU"
+    /// Whether neighbouring network stages are merged into one network.
+    public var fuses = true
+    /// Where what was found out about networks is kept between runs (`CacheLocation`); nil for nowhere.
+    public var cacheFolder: String?
     /// Stop at the first failed image.
     public var failsFast = false
 

@@ -50,7 +50,9 @@ struct Check: ParsableCommand {
 }
 
 struct Explain: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Show how a pipeline is resolved: sizes, access, tiles, networks.")
+    static let configuration = CommandConfiguration(
+        abstract: "Show how a pipeline is resolved: sizes, access, tiles, networks.",
+        discussion: "Shows what `run` with the same options does with that image alone; with --jobs, with one of as many images in flight.")
 
     @Argument(help: "A pipeline file, or a bare name.")
     var pipeline: String
@@ -61,29 +63,21 @@ struct Explain: ParsableCommand {
     @Option(name: .customLong("set"), help: ArgumentHelp("Override a variable.", valueName: "name=value"))
     var set: [String] = []
 
-    @Option(name: .customLong("max-memory"), help: ArgumentHelp("Memory for the run, such as 2GiB.", valueName: "size"))
-    var maxMemory: String?
-
-    @Flag(name: .customLong("no-fuse"), help: "Run neighbouring network stages one by one.")
-    var noFuse = false
-
     @Flag(help: "One JSON object on standard output.")
     var json = false
 
+    @OptionGroup var compute: ComputeOptions
     @OptionGroup var paths: PathOptions
 
     func run() throws {
         let set = try settings(set)
         let library = try paths.library(isQuiet: json)
         let pipeline = try LoadedPipeline(pipeline, lookup: paths.lookup, library: library, set: set).usable(Terminal(colour: .auto))
-        var run = RunSettings(output: "")
-        run.memory = try maxMemory.map(bytes)
-        let budget = Batch.memoryBudget(run)
-        var neural = NeuralSettings(threads: Machine.cores, cacheFolder: cacheFolder)
-        neural.fuses = !noFuse
-        let session = try RunSession(library: library, pipeline: pipeline, set: set, neural: neural, memoryBudget: budget)
-        let explanation = try input.map { try Explanation(input: $0, session: session, memoryBudget: budget) }
-        let printer = ExplanationPrinter(session: session, explanation: explanation)
+        // One image alone, or one of as many as are in flight.
+        let run = try compute.settings(), schedule = Schedule(images: run.jobs ?? 1, settings: run)
+        let session = try RunSession(library: library, pipeline: pipeline, set: set, schedule: schedule)
+        let explanation = try input.map { try Explanation(input: $0, session: session, schedule: schedule) }
+        let printer = ExplanationPrinter(session: session, schedule: schedule, explanation: explanation)
         Terminal.standardOutput(json ? printer.json.text() + "\n" : printer.text)
     }
 }

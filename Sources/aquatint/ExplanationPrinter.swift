@@ -6,6 +6,7 @@ import StageHost
 /// A resolved pipeline as text and as JSON.
 struct ExplanationPrinter {
     let session: RunSession
+    let schedule: Schedule
     /// nil where no input was given.
     let explanation: Explanation?
 
@@ -22,6 +23,7 @@ struct ExplanationPrinter {
         }
         guard let explanation else { return (lines + staticStages).joined(separator: "\n") + "\n" }
         lines.append("input     \(explanation.input), \(explanation.access) access")
+        lines.append("assumed   \(assumption)")
         lines.append("stages")
         for stage in explanation.stages { lines += describe(stage) }
         lines.append("outputs")
@@ -29,6 +31,14 @@ struct ExplanationPrinter {
         if let memory = explanation.memory { lines.append("memory    about \(byteText(memory)) for the largest network run") }
         for note in explanation.notes { lines.append("note      \(note)") }
         return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// The run that is shown, in words.
+    private var assumption: String {
+        let neural = schedule.neural
+        let memory = "\(byteText(schedule.memoryPerImage(session.pipeline))) of memory"
+        return (schedule.jobs == 1 ? "one image in flight, with \(memory)" : "\(schedule.jobs) images in flight, each with \(memory)")
+            + ", precision \(neural.precision) on \(neural.device)" + (neural.fuses ? "" : ", networks one by one")
     }
 
     private var staticStages: [String] {
@@ -53,7 +63,7 @@ struct ExplanationPrinter {
             let numbers = stage.group.map { String($0 + 1) }.joined(separator: ", ")
             lines.append("      network\(stage.group.count > 1 ? " of stages \(numbers)" : ""): \(network.kind), scale \(network.scale.x) x \(network.scale.y), stride \(network.stride.x) x \(network.stride.y), "
                 + "halo left \(halo.left) right \(halo.right) top \(halo.top) bottom \(halo.bottom)\(origin(ofHaloIn: network))")
-            lines.append("      " + (network.isWhole ? "run whole" : "\(network.tiles) tiles of \(network.tile.width) x \(network.tile.height)")
+            lines.append("      " + (network.isWhole ? "run whole" : "\(network.tiles) tiles of \(network.tile.width) x \(network.tile.height)\(network.streams > 1 ? ", \(network.streams) at a time" : "")")
                 + ", \(network.precision.rawValue) on \(network.device), about \(byteText(network.memory))")
             if network.passes > 0 {
                 lines.append("      statistics over the whole picture: \(network.passes) pass\(network.passes == 1 ? "" : "es") over it before"
@@ -74,7 +84,7 @@ struct ExplanationPrinter {
     var json: JSON {
         let stages = explanation?.stages ?? []
         return .object([
-            ("v", .int(1)), ("access", explanation.map { .string($0.access) } ?? .null),
+            ("v", .int(1)), ("assumed", assumed), ("access", explanation.map { .string($0.access) } ?? .null),
             ("stages", .array(explanation == nil ? session.pipeline.stages.map { .object([("label", .string($0.name))]) } : stages.map { stage in
                 .object([
                     ("label", .string(stage.label)), ("width", .int(stage.size.width)), ("height", .int(stage.size.height)), ("image", .string(stage.summary)),
@@ -85,6 +95,14 @@ struct ExplanationPrinter {
             ("outputs", .array((explanation?.outputs ?? []).map { .string($0) })),
             ("notes", .array((explanation?.notes ?? []).map { .string($0) })),
             ("memory_bytes", explanation?.memory.map { .int($0) } ?? .null),
+        ])
+    }
+
+    private var assumed: JSON {
+        let neural = schedule.neural
+        return .object([
+            ("jobs", .int(schedule.jobs)), ("memory_bytes", .int(schedule.memoryPerImage(session.pipeline))), ("threads", .int(neural.threads)),
+            ("precision", .string(neural.precision.description)), ("device", .string(neural.device)), ("fused", .bool(neural.fuses)),
         ])
     }
 

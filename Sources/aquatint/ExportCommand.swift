@@ -34,8 +34,7 @@ struct Export: ParsableCommand {
         let set = try settings(set)
         let library = try paths.library(isQuiet: quiet)
         let pipeline = try LoadedPipeline(pipeline, lookup: paths.lookup, library: library, set: set).usable(Terminal(colour: .auto))
-        let session = try RunSession(library: library, pipeline: pipeline, set: set, neural: NeuralSettings(threads: Machine.cores),
-                                     memoryBudget: Batch.memoryBudget(RunSettings(output: "")))
+        let session = try RunSession(library: library, pipeline: pipeline, set: set, schedule: Schedule(images: 1, settings: RunSettings(output: "")))
         let export = try NetworkExport(session)
         try export.write(to: output, overwrites: overwrite)
         guard !quiet else { return }

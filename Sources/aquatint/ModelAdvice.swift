@@ -30,7 +30,7 @@ struct ModelAdvice {
         if report.missingOperators?.isEmpty == false { lines.append("does not run: the engine lacks the operators \(report.missingOperators?.joined(separator: ", ") ?? "")") }
         if let objection = report.engineObjection { lines.append("does not run: \(objection)") }
         if report.missingOperators == nil { lines.append("whether the engine has all operators was not checked: there is no engine (aquatint doctor)") }
-        tellTiling(analysis, recompute: best?.1)
+        tellTiling(picture, recompute: best?.1)
         tellEntrance(picture, report)
         tellExit(picture, report)
     }
@@ -45,26 +45,34 @@ struct ModelAdvice {
         }
     }
 
-    private mutating func tellTiling(_ analysis: SpatialAnalysis, recompute: Double?) {
+    private mutating func tellTiling(_ picture: PictureModel, recompute: Double?) {
+        let analysis = picture.analysis
         if let fixedSize {
             lines.append(analysis.isTileable
                 ? "takes \(fixedSize.width) x \(fixedSize.height) pixels and no other size: large pictures run in exact tiles of that, small ones are extended and their edges approximate"
                 : "made for \(fixedSize.width) x \(fixedSize.height): pictures are scaled to that and the result is scaled back; input_size sets another size")
         } else if let tile, let recompute {
             let cost = (recompute * 100).rounded() / 100
-            if recompute <= Self.cheap {
-                lines.append("tiling auto: exact tiles; of \(tile) x \(tile) they cost \(cost) times the work of the whole picture")
-            } else if recompute <= Self.bearable {
-                lines.append("tiling auto: whole where that fits the memory, else exact tiles; of \(tile) x \(tile) they cost \(cost) times the work of the whole picture")
+            if recompute <= Self.bearable {
+                lines.append("tiling auto: exact tiles, or the whole picture where that is estimated to be as fast; tiles of \(tile) x \(tile) cost \(cost) times its work")
             } else {
-                lines.append("large halos: tiling auto runs it whole where that fits the memory; exact tiles of \(tile) x \(tile) cost \(cost) times the work (tiling: exact)")
+                lines.append("large halos: tiling auto \(Self.wholeOrMeasured); exact tiles of \(tile) x \(tile) cost \(cost) times the work (tiling: exact)")
             }
         } else if analysis.isTileable {
-            lines.append("the halo is larger than any tile: it is run whole, and refused where that does not fit the memory")
+            lines.append("the halo is larger than any tile: tiling auto \(Self.wholeOrMeasured)")
         } else {
-            lines.append(analysis.klass == .global ? "each result depends on the whole picture: it is run whole, and refused where that does not fit the memory"
+            lines.append(analysis.klass == .global ? "each result depends on the whole picture: it is run whole where that fits the memory, else \(Self.withoutMemory(picture))"
                 : "what it reads is not known: it is run whole; tiling: {tile: 512, halo: 64} cuts it up all the same, and marks the result as approximate")
         }
+    }
+
+    private static let wholeOrMeasured = "runs it whole where that fits the memory, else with a smaller halo that is measured on the picture, not guaranteed"
+
+    /// What becomes of a network of the whole picture that does not fit.
+    private static func withoutMemory(_ picture: PictureModel) -> String {
+        let cut = try? SynchronisedModel(picture.model, input: picture.input.name, output: picture.output.name, layout: picture.input.layout)
+        guard let passes = cut?.passes.count else { return "refused" }
+        return "in tiles, after \(passes == 1 ? "a pass" : "\(passes) passes") over the picture for its statistics (tiling: sync: always so)"
     }
 
     private mutating func tellEntrance(_ picture: PictureModel, _ report: ModelReport) {

@@ -33,7 +33,8 @@ extension ModelCommand {
         func run() throws {
             let edges = tile.split(separator: "x").map { Int($0) ?? 0 }
             guard edges.count == 2, edges.allSatisfy({ (1...65536).contains($0) }) else { throw RunError(.usage, "--tile takes WxH, such as 512x256") }
-            guard (1...1_000_000).contains(count), (streams ?? 1) >= 1 else { throw RunError(.usage, "--count and --streams take numbers from 1") }
+            guard (1...1_000_000).contains(count) else { throw RunError(.usage, "--count takes 1 to 1000000") }
+            guard (1...1024).contains(streams ?? 1) else { throw RunError(.usage, "--streams takes 1 to 1024") }
             do {
                 let seconds = try seconds(width: edges[0], height: edges[1])
                 let megapixels = Double(edges[0]) * Double(edges[1]) * Double(count) / 1e6
@@ -54,7 +55,7 @@ extension ModelCommand {
             let analysis = picture.analysis
             let streams = streams ?? Machine.cores
             let engine = try OpenVINO.load(EngineLocation.all())
-            let network = try engine.compile(try picture.model.serialized(), request: CompileRequest(
+            let network = try engine.compile(try (picture.steady() ?? picture.model).serialized(), request: CompileRequest(
                 inputShapes: [analysis.input: analysis.inputShape(width: width, height: height)], precision: precision, device: device, streams: streams,
                 threads: Machine.cores))
             let failure = Mutex<(any Error)?>(nil)

@@ -42,21 +42,6 @@ struct Run: ParsableCommand {
     @Flag(name: .customShort("0"), help: "Names on standard input end with a zero byte.")
     var nulSeparated = false
 
-    @Option(name: .shortAndLong, help: ArgumentHelp("Images in flight.", valueName: "n"))
-    var jobs: Int?
-
-    @Option(name: .customLong("max-memory"), help: ArgumentHelp("Memory for the whole run, such as 2GiB; half of the machine's by default.", valueName: "size"))
-    var maxMemory: String?
-
-    @Option(help: ArgumentHelp("Arithmetic of neural stages. auto is f32, or a faster type of the device where probes prove it right.", valueName: "auto|f32|f16|bf16"))
-    var precision = PrecisionRequest.auto
-
-    @Option(help: "The inference engine's device, such as CPU or GPU.")
-    var device = "CPU"
-
-    @Flag(name: .customLong("no-fuse"), help: "Run neighbouring network stages one by one.")
-    var noFuse = false
-
     @Flag(name: .customLong("fail-fast"), help: "End the run at the first image that fails.")
     var failFast = false
 
@@ -72,29 +57,24 @@ struct Run: ParsableCommand {
     @Option(help: "Colour: auto, always or never.")
     var color = Terminal.Colour.auto
 
+    @OptionGroup var compute: ComputeOptions
     @OptionGroup var paths: PathOptions
 
     func run() throws {
         VipsLibrary.returnLargeBlocks()
         let terminal = Terminal(colour: color)
         let set = try settings(set)
-        var run = RunSettings(output: output)
+        var run = try compute.settings(output: output)
         run.overwrite = overwrite
-        run.jobs = jobs
-        run.memory = try maxMemory.map(bytes)
-        run.precision = precision
-        run.device = device.lowercased() == "auto" ? "CPU" : device
         run.failsFast = failFast
-        if let jobs, jobs < 1 { throw RunError(.usage, "--jobs takes a number from 1") }
 
         let library = try paths.library(isQuiet: quiet)
         let pipeline = try LoadedPipeline(pipeline, lookup: paths.lookup, library: library, set: set).usable(terminal)
         VipsLibrary.onWarning { text in if verbose { Terminal.standardError("libvips: \(text)\n") } }
 
         let found = try selection().resolve(knownExtensions: Self.loadable) { Image.loader(forFile: $0) != nil }
-        var neural = NeuralSettings(precision: run.precision, device: run.device, threads: Machine.cores, isShared: found.files.count > 1, cacheFolder: cacheFolder)
-        neural.fuses = !noFuse
-        let session = try RunSession(library: library, pipeline: pipeline, set: set, neural: neural, memoryBudget: Batch.memoryBudget(run))
+        let schedule = Schedule(images: found.files.count, settings: run)
+        let session = try RunSession(library: library, pipeline: pipeline, set: set, schedule: schedule)
         let plan = try RunPlan(found, session: session, settings: run)
         if dryRun { return printPlan(plan) }
 

@@ -37,6 +37,36 @@ struct PathOptions: ParsableArguments {
     }
 }
 
+/// What a run takes of the machine, and how it computes networks: taken by `run`, and by `explain`, which shows what comes of it.
+struct ComputeOptions: ParsableArguments {
+    @Option(name: .shortAndLong, help: ArgumentHelp("Images in flight.", valueName: "n"))
+    var jobs: Int?
+
+    @Option(name: .customLong("max-memory"), help: ArgumentHelp("Memory for the whole run, such as 2GiB; half of the machine's by default.", valueName: "size"))
+    var maxMemory: String?
+
+    @Option(help: ArgumentHelp("Arithmetic of neural stages. auto is f32, or a faster type of the device where probes prove it right.", valueName: "auto|f32|f16|bf16"))
+    var precision = PrecisionRequest.auto
+
+    @Option(help: "The inference engine's device, such as CPU or GPU.")
+    var device = "CPU"
+
+    @Flag(name: .customLong("no-fuse"), help: "Run neighbouring network stages one by one.")
+    var noFuse = false
+
+    func settings(output: String = "") throws(RunError) -> RunSettings {
+        if let jobs, jobs < 1 { throw RunError(.usage, "--jobs takes a number from 1") }
+        var run = RunSettings(output: output)
+        run.jobs = jobs
+        run.memory = try maxMemory.map(bytes)
+        run.precision = precision
+        run.device = device.lowercased() == "auto" ? "CPU" : device
+        run.fuses = !noFuse
+        run.cacheFolder = cacheFolder
+        return run
+    }
+}
+
 /// A pipeline as it was found and read.
 struct LoadedPipeline {
     var source: SourceText

@@ -53,6 +53,7 @@ import Vips
         #expect(try place.aquatint("model", "info", "none.onnx").status != 0)
         try place.write("text.onnx", "no model")
         #expect(try place.aquatint("model", "info", "text.onnx").status == 69)
+        #expect(try place.aquatint("model", "time", path, "--streams", "\(Int.max)").status == 64)
     }
 
     @Test func `check says of each file what it is`() throws {

@@ -43,6 +43,20 @@ struct NetworkGroupTests {
         #expect(text.contains("not one network with the stage before: their 'precision' differs"))
     }
 
+    @Test func `explain takes the options of run, and says what it assumes`() throws {
+        try pipeline(Self.paint)
+        let outcome = try place.aquatint("explain", "p.yaml", "in/1.png", "--json", "--precision", "f32", "--device", "auto", "-j", "1", "--max-memory", "200MiB", "--no-fuse")
+        let object = try #require(try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any], "\(outcome.error)")
+        let assumed = try #require(object["assumed"] as? [String: Any])
+        #expect(assumed["jobs"] as? Int == 1 && assumed["memory_bytes"] as? Int == 200 << 20 && assumed["precision"] as? String == "f32")
+        #expect(assumed["device"] as? String == "CPU" && assumed["fused"] as? Bool == false)
+        #expect((object["networks"] as? [[String: Any]])?.first?["precision"] as? String == "f32")
+        let shared = try place.aquatint("explain", "p.yaml", "in/1.png", "-j", "2", "--max-memory", "200MiB", "--precision", "f32").output
+        let most = ProcessInfo.processInfo.activeProcessorCount
+        #expect(shared.contains("assumed   2 images in flight, each with 100 MiB of memory, precision f32 on CPU\n") || most < 2, "\(shared)")
+        #expect(try place.aquatint("explain", "p.yaml", "in/1.png", "-j", "0").status == 64)
+    }
+
     @Test func `a result that others read stays a result`() throws {
         try pipeline(Self.paint.replacing("}\n", with: "}\n    as: painted\n") + Self.soften + "  - composite2: {base: prev, overlay: painted, mode: over}\n")
         #expect(try groups().map(\.reason) == [nil, "the result before it is also read as 'painted'"])

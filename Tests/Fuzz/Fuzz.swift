@@ -42,7 +42,10 @@ struct Fuzz: ParsableCommand {
             try Data(Inputs(kind: kind, folders: folders).bytes(first)).write(to: URL(filePath: save))
         } else {
             let tally = Supervisor(kind: kind, corpus: corpus).run(first..<first + count, jobs: jobs)
-            print("\(count) inputs of kind \(kind.rawValue) from number \(first), \(tally.taken) of them taken: \(tally.findings == 0 ? "nothing found" : "\(tally.findings) findings")")
+            print("""
+                \(count) inputs of kind \(kind.rawValue) from number \(first), \(tally.taken) of them taken, the slowest in \(tally.milliseconds) ms, \
+                no process above \(tally.megabytes) MiB: \(tally.findings == 0 ? "nothing found" : "\(tally.findings) findings")
+                """)
             if tally.findings > 0 { throw ExitCode.failure }
         }
     }

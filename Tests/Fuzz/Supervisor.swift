@@ -11,6 +11,15 @@ struct Supervisor {
         var findings = 0
         /// Inputs that were no error; those of workers that ended early are not counted.
         var taken = 0
+        /// Processor time of the slowest input, in milliseconds, and the largest process, in MiB; of workers that did not end early.
+        var milliseconds = 0, megabytes = 0
+
+        mutating func add(_ other: Tally) {
+            findings += other.findings
+            taken += other.taken
+            milliseconds = max(milliseconds, other.milliseconds)
+            megabytes = max(megabytes, other.megabytes)
+        }
     }
 
     func run(_ numbers: Range<UInt64>, jobs: Int) -> Tally {
@@ -20,10 +29,7 @@ struct Supervisor {
             let start = numbers.lowerBound + UInt64(job) * share
             guard start < numbers.upperBound else { return }
             let found = part(start..<min(start + share, numbers.upperBound))
-            tally.withLock {
-                $0.findings += found.findings
-                $0.taken += found.taken
-            }
+            tally.withLock { $0.add(found) }
         }
         return tally.withLock { $0 }
     }
@@ -49,7 +55,9 @@ struct Supervisor {
             let lines = said.split(separator: "\n").filter { $0.hasPrefix("\(kind.rawValue) ") }
             for line in lines { print(line) }
             tally.findings += lines.count
-            if let taken = said.split(separator: "\n").last?.split(separator: " "), taken.first == "taken" { tally.taken += Int(taken.last ?? "") ?? 0 }
+            if let last = said.split(separator: "\n").last?.split(separator: " "), last.first == "taken", last.count == 4 {
+                tally.add(Tally(taken: Int(last[1]) ?? 0, milliseconds: Int(last[2]) ?? 0, megabytes: Int(last[3]) ?? 0))
+            }
             guard worker.terminationReason == .uncaughtSignal || worker.terminationStatus != 0 else { break }
             guard let last = FileManager.default.contents(atPath: progress), last.count == 8 else {
                 print("a worker ended before its first input (\(worker.terminationStatus)): \(said.suffix(300))")

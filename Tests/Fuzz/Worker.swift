@@ -26,14 +26,14 @@ struct Worker {
             var limit = rlimit(rlim_cur: Self.addressSpace, rlim_max: Self.addressSpace)
             setrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit)
         }
-        var taken = 0
+        var taken = 0, slowest = Duration.zero
         for number in numbers {
             var word = number.littleEndian
             pwrite(file, &word, 8, 0)
             let bytes = inputs.bytes(number)
             var timer = itimerval(it_interval: timeval(), it_value: timeval(tv_sec: seconds, tv_usec: 0))
             setitimer(__itimer_which_t(ITIMER_PROF.rawValue), &timer, nil)
-            let before = peakMemory()
+            let before = peakMemory(), start = processorTime()
             let outcome = switch inputs.kind {
             case .model: Exercise.model(bytes)
             case .weights: Exercise.weights(bytes)
@@ -44,10 +44,11 @@ struct Worker {
             case .taken: taken += 1
             case .fault(let problem): tell(number, problem)
             }
+            slowest = max(slowest, processorTime() - start)
             let grown = peakMemory() - before
             if grown > Self.growth { tell(number, "takes \(grown >> 10) MiB more than all before it") }
         }
-        say("taken \(taken)")
+        say("taken \(taken) \(Int(slowest / .milliseconds(1))) \(peakMemory() >> 10)")
     }
 
     /// At once, without a buffer: the next input may be the last.
@@ -56,9 +57,16 @@ struct Worker {
     private func say(_ line: String) { try? FileHandle.standardOutput.write(contentsOf: Data("\(line)\n".utf8)) }
 
     /// In KiB.
-    private func peakMemory() -> Int {
+    private func peakMemory() -> Int { usage().ru_maxrss }
+
+    private func processorTime() -> Duration {
+        let usage = usage()
+        return .seconds(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) + .microseconds(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec)
+    }
+
+    private func usage() -> rusage {
         var usage = rusage()
         getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-        return usage.ru_maxrss
+        return usage
     }
 }

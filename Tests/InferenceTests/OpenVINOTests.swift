@@ -113,21 +113,6 @@ import Testing
         #expect(try network.run(["image": TensorData(shape: [1, 1, 1, 1], values: [3])], output: "result").values == [3])
     }
 
-    @Test func `constants are set once and not asked for`() throws {
-        var model = TinyONNX()
-        model.input("x", [1, nil])
-        model.input("by", [nil], .int64)
-        model.node("Cast", ["by"], "f", ["to": .int(1)])
-        model.node("Mul", ["x", "f"], "y")
-        model.output("y", [1, nil])
-        let request = CompileRequest(inputShapes: ["x": [1, 3]], constants: ["by": try TensorData(shape: [1], values: [5])])
-        let network = try OpenVINO.shared().compile(model.bytes(), request: request)
-        #expect(network.inputs.map(\.name) == ["x"])
-        for _ in 0..<3 {
-            #expect(try network.run(["x": TensorData(shape: [1, 3], values: [1, 2, 3])], output: "y").values == [5, 10, 15])
-        }
-    }
-
     @Test(arguments: [(TinyONNX.DataType.uint8, [0, 3, 255]), (.int8, [-2, 3, 127]), (.int32, [-2, 3, 300]), (.int64, [-2, 3, 300]), (.float16, [-1.5, 2.5, 300]),
                       (.double, [-1.6, 2.5, 300]), (.bool, [1, 1, 1])] as [(TinyONNX.DataType, [Float])])
     func `inputs and outputs of other element types are converted`(type: TinyONNX.DataType, expected: [Float]) throws {

@@ -1,6 +1,6 @@
 import Foundation
 import Testing
-import ONNX
+@testable import ONNX
 
 /// Published networks, where they are at hand: beside the repository, or where AQUATINT_TEST_DATA says.
 enum RealModels {

@@ -1,5 +1,5 @@
 import Testing
-import ONNX
+@testable import ONNX
 
 @Suite struct SpatialAnalysisTests {
     /// An analysis of a network from [1, 4, h, w].

@@ -1,6 +1,6 @@
 import NetworkSamples
 import Testing
-import ONNX
+@testable import ONNX
 
 /// The analysis against the interpreter, over random networks: what it claims must be true of what is computed.
 @Suite struct SpatialReferenceTests {

@@ -85,7 +85,7 @@ public final class OpenVINO: Engine, @unchecked Sendable {  // the handles are c
         try checkPrecision(of: request)
         return try control.withLock { _ throws(EngineError) in
             let model = try OpenVINOModel(reading: model, core: core, library: library)
-            try model.reshape(request.inputShapes.merging(request.constants.mapValues(\.shape)) { shape, _ in shape })
+            try model.reshape(request.inputShapes)
             return try compile(model, interface: try model.interface(), request: request)
         }
     }

@@ -10,9 +10,6 @@ final class OpenVINONetwork: CompiledNetwork, @unchecked Sendable {  // handles 
 
     private let handle: OpaquePointer
     private let library: OpenVINOLibrary
-    /// All inputs of the model, constants among them, in OpenVINO's order.
-    private let ports: [NetworkPort]
-    private let constants: [String: TensorData]
 
     /// One permit per request that may exist. Twice the streams, so that a caller can fill or read one while another computes.
     private let permits: DispatchSemaphore
@@ -22,10 +19,8 @@ final class OpenVINONetwork: CompiledNetwork, @unchecked Sendable {  // handles 
     init(handle: OpaquePointer, library: OpenVINOLibrary, interface: NetworkInterface, request: CompileRequest) throws(EngineError) {
         self.handle = handle
         self.library = library
-        self.ports = interface.inputs
         self.outputs = interface.outputs
-        self.constants = request.constants
-        self.inputs = interface.inputs.filter { request.constants[$0.name] == nil }
+        self.inputs = interface.inputs
         self.precision = request.precision
         self.permits = DispatchSemaphore(value: 2 * request.streams)
         try checkPrecision()
@@ -60,7 +55,7 @@ final class OpenVINONetwork: CompiledNetwork, @unchecked Sendable {  // handles 
         permits.wait()
         defer { permits.signal() }
         let request = try idle.withLock { $0.popLast() } ?? makeRequest()
-        for (index, port) in ports.enumerated() where constants[port.name] == nil {
+        for (index, port) in inputs.enumerated() {
             try request.fill(input: index) { try fill(port, $0) }
         }
         try request.infer()
@@ -72,11 +67,7 @@ final class OpenVINONetwork: CompiledNetwork, @unchecked Sendable {  // handles 
     }
 
     private func makeRequest() throws(EngineError) -> OpenVINORequest {
-        let request = try OpenVINORequest(of: handle, ports: ports, library: library)
-        for (index, port) in ports.enumerated() {
-            if let constant = constants[port.name] { try request.set(input: index, to: constant) }
-        }
-        return request
+        try OpenVINORequest(of: handle, ports: inputs, library: library)
     }
 
     /// Throws unless the compiled network says that it computes in the precision asked for.
@@ -152,17 +143,6 @@ final class OpenVINORequest: @unchecked Sendable {  // handed from thread to thr
     func fill(input index: Int, _ body: (UnsafeMutableBufferPointer<Float>) throws -> Void) throws {
         let input = inputs[index]
         try body(input.values)
-        if let staging = input.staging {
-            try input.port.elementType.convert(UnsafeBufferPointer(staging), to: input.memory, name: input.port.name)
-        }
-    }
-
-    func set(input index: Int, to constant: TensorData) throws(EngineError) {
-        let input = inputs[index]
-        guard constant.values.count == input.count else {
-            throw EngineError(.mismatch, "the constant '\(input.port.name)' holds \(constant.values.count) values; the input holds \(input.count)")
-        }
-        _ = input.values.update(fromContentsOf: constant.values)
         if let staging = input.staging {
             try input.port.elementType.convert(UnsafeBufferPointer(staging), to: input.memory, name: input.port.name)
         }

@@ -1,3 +1,11 @@
+extension PictureModel {
+    /// What an engine is given instead of ``model``: its statistics over the whole picture spelt out; nil where it takes none that can be.
+    public func steady() throws(ONNXError) -> Model? {
+        guard analysis.klass == .global else { return nil }
+        return try model.withSteadyStatistics(input: input.name, output: output.name, layout: input.layout)
+    }
+}
+
 /// Normalisations over the whole image, spelt so that an engine adds them up without losing digits.
 ///
 /// OpenVINO 2026.4 sums a plane of `InstanceNormalization` in single precision one element after the other. Measured on a style network with eleven

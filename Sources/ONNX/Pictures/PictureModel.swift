@@ -31,8 +31,6 @@ public struct PictureModel: Sendable {
     public let analysis: SpatialAnalysis
     /// Whether `model` is another than the one it was made from.
     public let isChanged: Bool
-    /// The size that the file ties a local network to, where it was taken out of the graph.
-    public let freedFrom: (width: Int, height: Int)?
     /// What was taken from the graph but ranges and what `output` says itself, for people.
     public let findings: [String]
 
@@ -46,16 +44,17 @@ public struct PictureModel: Sendable {
         let first = SpatialAnalysis.analyse(single, input: inputName, output: outputName, layout: input.layout)
         var findings = input.findings
         if let batch = Self.batch(model, inputName) { findings.append("one picture at a time, where the file declares a batch of \(batch)") }
-        if let freed = single.freedFromItsSize(first) {
-            (self.model, analysis, freedFrom) = (freed.model, freed.analysis, (first.x.fixedSize ?? 0, first.y.fixedSize ?? 0))
+        let freed = single.freedFromItsSize(first)
+        if let freed {
+            (self.model, analysis) = (freed.model, freed.analysis)
             findings.append("any size, since only the extents that the exporter wrote down tie the model to \(first.x.fixedSize ?? 0) x \(first.y.fixedSize ?? 0)")
         } else {
-            (self.model, analysis, freedFrom) = (single, first, nil)
+            (self.model, analysis) = (single, first)
         }
         output = PictureOutput(outputName, of: self.model, analysis: analysis)
         self.findings = findings
         // Copies that were not changed share their storage; counting parts is enough to tell.
-        isChanged = freedFrom != nil || !request.constants.isEmpty || file.outputs.count != 1 || file.nodes.count != self.model.nodes.count
+        isChanged = freed != nil || !request.constants.isEmpty || file.outputs.count != 1 || file.nodes.count != self.model.nodes.count
             || file.inputs.count != self.model.inputs.count || Self.declares(file, inputName) != Self.declares(self.model, inputName)
     }
 

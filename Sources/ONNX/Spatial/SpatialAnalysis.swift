@@ -91,7 +91,7 @@ public struct SpatialAnalysis: Sendable {
     private let model: Model
 
     /// The output's size for an image of `width` x `height`; throws where the network cannot take it.
-    public func outputSize(width: Int, height: Int) throws(ONNXError) -> (width: Int, height: Int) {
+    func outputSize(width: Int, height: Int) throws(ONNXError) -> (width: Int, height: Int) {
         let shapes = try model.shapes(with: [input: inputShape(width: width, height: height)])
         guard let dims = shapes[output], let size = layout.size(in: dims) else { throw ONNXError("the size of the output \"\(output)\" is not known") }
         return size

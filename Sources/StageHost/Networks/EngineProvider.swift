@@ -3,6 +3,7 @@ internal import Synchronization
 
 /// The inference engine of a run, loaded when the first neural stage needs it and not before.
 public final class EngineProvider: Sendable {
+    private let cacheFolder: String?
     private let loaded = Mutex<Result<NetworkCache, EngineError>?>(nil)
     /// How many compiled networks are kept: a few tile shapes of a few stages.
     private static let capacity = 24
@@ -12,13 +13,15 @@ public final class EngineProvider: Sendable {
     /// The verdicts of `precision: auto`.
     public let precisions: PrecisionChooser
 
-    /// - Parameter cacheFolder: where verdicts are kept between processes (`CacheLocation`); nil for nowhere.
+    /// - Parameter cacheFolder: where verdicts, and networks of devices other than the CPU, are kept between processes (`CacheLocation`); nil for nowhere.
     public init(cacheFolder: String? = nil) {
+        self.cacheFolder = cacheFolder
         precisions = PrecisionChooser(cacheFolder: cacheFolder)
     }
 
     /// An engine that is there already.
     init(_ networks: NetworkCache, cacheFolder: String? = nil) {
+        self.cacheFolder = cacheFolder
         precisions = PrecisionChooser(cacheFolder: cacheFolder)
         loaded.withLock { $0 = .success(networks) }
     }
@@ -27,15 +30,13 @@ public final class EngineProvider: Sendable {
     public func networks() throws(EngineError) -> NetworkCache {
         let result = loaded.withLock { state -> Result<NetworkCache, EngineError> in
             if let state { return state }
-            let result = Result { () throws(EngineError) in NetworkCache(engine: try OpenVINO.load(EngineLocation.all()), capacity: Self.capacity, memory: Self.memory) }
+            let result = Result { () throws(EngineError) in
+                NetworkCache(engine: try OpenVINO.load(EngineLocation.all()), capacity: Self.capacity, memory: Self.memory,
+                             compiledFolder: cacheFolder.map { "\($0)/compiled" })
+            }
             state = result
             return result
         }
         return try result.get()
-    }
-
-    /// Whether the engine was loaded: a pipeline without neural stages never does.
-    public var isLoaded: Bool {
-        loaded.withLock { if case .success? = $0 { true } else { false } }
     }
 }

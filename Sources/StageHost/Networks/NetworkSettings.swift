@@ -28,7 +28,8 @@ public struct NeuralSettings: Sendable {
 
 /// `tiling:` of a network stage.
 enum Tiling: Equatable {
-    /// Whole if it fits, else exact tiles that cost little, else refuse.
+    /// The fastest, by estimate, of the whole image and exact tiles that cost little, with little memory where that can be had. What is not local is run whole,
+    /// and cut at its statistics where that does not fit; a halo that costs too much is replaced by a measured one; else refuse.
     case auto
     /// Exact tiles or the whole image, at any cost; refuse where neither can be had.
     case exact

@@ -90,7 +90,7 @@ final class PreparedNetwork: Sendable {
         let picture: PictureModel
         do throws(ONNXError) {
             picture = try PictureModel(try Model(serialized: bytes), Self.request(network))
-            steady = try Self.steady(picture)
+            steady = try picture.steady()
             model = try Self.model(picture, steady, key: key, bytes: bytes)
         } catch {
             throw StageError.host("\(file ?? "the model"): \(error)", stage: stage, code: .parameter)
@@ -128,7 +128,7 @@ final class PreparedNetwork: Sendable {
     /// - Throws: `ONNXError` where the graph is not one from picture to picture.
     init(made graph: Model, inputName: String, outputName: String, bytes: [UInt8], key: String, scale: [Float], bias: [Float]) throws(ONNXError) {
         let picture = try PictureModel(graph, .init(input: inputName, output: outputName, layout: .nchw))
-        steady = try Self.steady(picture)
+        steady = try picture.steady()
         model = try Self.model(picture, steady, key: key, bytes: bytes)
         self.graph = picture.model
         door = Door(input: picture.input, output: picture.output, isBGR: false)
@@ -149,12 +149,6 @@ final class PreparedNetwork: Sendable {
         let constants = network.constants.map { ($0.name, PictureModel.Request.Values(shape: $0.shape, values: $0.values)) }
         return PictureModel.Request(input: network.inputNames?.first, output: network.outputName, layout: network.layout,
                                     constants: Dictionary(constants, uniquingKeysWith: { _, last in last }))
-    }
-
-    /// The graph with its statistics over the whole picture spelt out; nil where it takes none that can be.
-    private static func steady(_ picture: PictureModel) throws(ONNXError) -> Model? {
-        guard picture.analysis.klass == .global else { return nil }
-        return try picture.model.withSteadyStatistics(input: picture.input.name, output: picture.output.name, layout: picture.input.layout)
     }
 
     /// The bytes for the engine: the file's own where nothing had to be changed.

@@ -11,22 +11,79 @@ public enum Exercise {
         case fault(String)
     }
 
-    /// Reads a model, follows shapes, memory and cost, analyses it, writes it and reads it again.
+    /// Reads a model, follows shapes, memory and cost, analyses it, prepares it for pictures as a stage does, cuts it at its statistics, raises its operator set,
+    /// merges it with itself, writes it and reads it again.
     public static func model(_ bytes: [UInt8]) -> Outcome {
         guard let model = try? Model(serialized: bytes) else { return .refused }
         for layout in ImageLayout.allCases {
             let analysis = SpatialAnalysis.analyse(model, layout: layout)
-            _ = try? analysis.outputSize(width: 33, height: 20)
-            let shape = analysis.inputShape(width: 40, height: 24)
-            _ = try? model.shapes(with: [analysis.input: shape])
-            _ = try? model.peakActivationBytes(with: [analysis.input: shape])
-            _ = try? model.flops(with: [analysis.input: shape])
-            if analysis.isTileable, let problem = claims(analysis.x) ?? claims(analysis.y) { return .fault(problem) }
+            follow(model, analysis, width: 33, height: 20)
+            if let problem = claims(analysis) ?? picture(model, layout: layout) { return .fault(problem) }
         }
         for tensor in model.initializers.values { _ = tensor.doubles(limit: 1 << 16) }
         _ = (model.operators, model.parameterCount, model.metadata, model.producer)
-        return roundTrip(model).map { .fault($0) } ?? .taken
+        if let problem = raised(model) ?? merged(model) ?? roundTrip(model) { return .fault(problem) }
+        return .taken
     }
+
+    /// Shapes, memory, traffic and cost of a picture of that size.
+    private static func follow(_ model: Model, _ analysis: SpatialAnalysis, width: Int, height: Int) {
+        let shapes = [analysis.input: analysis.inputShape(width: width, height: height)]
+        _ = try? model.shapes(with: shapes)
+        _ = try? model.peakActivationBytes(with: shapes)
+        _ = try? model.activationBytes(with: shapes)
+        _ = try? model.flops(with: shapes)
+    }
+
+    /// What a network stage makes of the model: one picture in, one out, freed from a size that was built in; spelt out or cut where it takes statistics of the whole.
+    private static func picture(_ model: Model, layout: ImageLayout) -> String? {
+        var request = PictureModel.Request(layout: layout)
+        request.allowsOpenInputs = true
+        guard let picture = try? PictureModel(model, request) else { return nil }
+        let analysis = picture.analysis
+        if let problem = claims(analysis) { return "made a picture's, it has \(problem)" }
+        follow(picture.model, analysis, width: 40, height: 24)
+        let shapes = try? picture.model.shapes(with: [analysis.input: analysis.inputShape(width: 40, height: 24)])
+        if let shape = shapes?[picture.output.name] { _ = picture.output.picture(in: shape) }
+        if let problem = roundTrip(picture.model) { return "made a picture's: \(problem)" }
+        let (input, output) = (picture.input.name, picture.output.name)
+        if let steady = (try? picture.model.withSteadyStatistics(input: input, output: output, layout: layout)) ?? nil {
+            follow(steady, SpatialAnalysis.analyse(steady, input: input, output: output, layout: layout), width: 40, height: 24)
+            if let problem = roundTrip(steady) { return "with steady statistics: \(problem)" }
+        }
+        guard let cut = try? SynchronisedModel(picture.model, input: input, output: output, layout: layout) else { return nil }
+        if let problem = claims(cut.analysis) { return "cut at its statistics, it has \(problem)" }
+        for pass in cut.passes {
+            _ = try? pass.tapShapes(width: 40, height: 24)
+            if let problem = roundTrip(pass.model) { return "a pass: \(problem)" }
+        }
+        _ = try? cut.values(forSizeOf: [input: analysis.inputShape(width: 40, height: 24)])
+        return roundTrip(cut.remainder).map { "cut at its statistics: \($0)" }
+    }
+
+    private static func raised(_ model: Model) -> String? {
+        for target in [13, 18, 23] {
+            guard let raised = try? model.raised(toOpset: target) else { continue }
+            if raised.opset != target { return "raised to operator set \(target), it has \(raised.opset)" }
+            if let problem = roundTrip(raised) { return "raised to operator set \(target): \(problem)" }
+        }
+        return nil
+    }
+
+    /// The model behind itself, as stages in a row are merged.
+    private static func merged(_ model: Model) -> String? {
+        guard let output = model.outputs.first?.name, let input = model.inputs.first?.name else { return nil }
+        let graph = GraphBuilder()
+        guard let first = try? graph.graft(model, as: "a", outputs: [output]), let middle = first.outputs.first,
+              let second = try? graph.graft(model, as: "b", feeding: [input: middle], outputs: [output]), let last = second.outputs.first else { return nil }
+        graph.output(last, name: "result")
+        guard let made = try? graph.finish(opset: model.opset) else { return nil }
+        let analysis = SpatialAnalysis.analyse(made)
+        follow(made, analysis, width: 40, height: 24)
+        return (claims(analysis) ?? roundTrip(made)).map { "merged with itself: \($0)" }
+    }
+
+    private static func claims(_ analysis: SpatialAnalysis) -> String? { analysis.isTileable ? claims(analysis.x) ?? claims(analysis.y) : nil }
 
     /// What every claim must obey, whatever the graph.
     private static func claims(_ axis: SpatialAnalysis.Axis) -> String? {

@@ -13,7 +13,6 @@ struct NetworkStep {
         var inverse: Line { Line(scale: 1 / scale, bias: -bias / scale) }
         /// This after `first`.
         func after(_ first: Line) -> Line { Line(scale: scale * first.scale, bias: scale * first.bias + bias) }
-        var isIdentity: Bool { abs(scale - 1) < 1e-12 && abs(bias) < 1e-12 }
     }
 
     /// What the stage reads, in a form that can be read again where the stage needs it twice.
