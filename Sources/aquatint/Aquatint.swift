@@ -17,18 +17,25 @@ struct Aquatint: ParsableCommand {
         do {
             var command = try parseAsRoot()
             try command.run()
+            end(0)
         } catch let error as RunError {
             Terminal.standardError("aquatint: \(error.description)\n")
-            Foundation.exit(error.status.rawValue)
+            end(error.status.rawValue)
         } catch let status as ExitStatus {
-            Foundation.exit(status.rawValue)
+            end(status.rawValue)
         } catch {
             // Help and version end well; what the parser refuses is a usage error.
             let isWanted = exitCode(for: error) == .success
             let text = fullMessage(for: error)
             if isWanted { Terminal.standardOutput(text + "\n") } else { Terminal.standardError(text + "\n") }
-            Foundation.exit(isWanted ? 0 : ExitStatus.usage.rawValue)
+            end(isWanted ? 0 : ExitStatus.usage.rawValue)
         }
+    }
+
+    /// Ends the process without tearing libraries down: threads of theirs still use what their own clean-up would free. Nothing is buffered that would be lost.
+    static func end(_ status: Int32) -> Never {
+        fflush(nil)
+        _exit(status)
     }
 }
 

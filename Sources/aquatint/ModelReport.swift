@@ -42,7 +42,7 @@ struct ModelReport {
             let takesIt = [analysis.x.fixedSize, analysis.y.fixedSize].allSatisfy { $0 == nil || $0 == size }
             return (size, takesIt ? (try? model.peakActivationBytes(with: shapes(width, height))) ?? nil : nil)
         }
-        (missingOperators, engineObjection) = try Self.ask(engine, about: model)
+        (missingOperators, engineObjection) = try Self.ask(engine, about: picture)
     }
 
     /// The largest size up to `size` that the network takes without being extended.
@@ -51,9 +51,10 @@ struct ModelReport {
         return max(step, size / step * step)
     }
 
-    private static func ask(_ engine: (any Engine)?, about model: Model) throws(ONNXError) -> (missing: [String]?, objection: String?) {
+    private static func ask(_ engine: (any Engine)?, about picture: PictureModel) throws(ONNXError) -> (missing: [String]?, objection: String?) {
         guard let engine else { return (nil, nil) }
-        let bytes = try model.serialized()
+        if let misreading = EngineMisreading.first(in: picture.model, shapes: picture.trialShapes) { return ([], "\(misreading)") }
+        let bytes = try picture.model.serialized()
         do throws(EngineError) {
             _ = try engine.inspect(bytes)
             return ([], nil)

@@ -45,7 +45,7 @@ struct Terminal: Sendable {
     static func standardOutput(_ text: String) {
         guard let reason = write(text, to: STDOUT_FILENO) else { return }
         standardError("aquatint: standard output cannot be written: \(reason)\n")
-        Foundation.exit(ExitStatus.inputOutput.rawValue)
+        Aquatint.end(ExitStatus.inputOutput.rawValue)
     }
 
     /// A reader that went away, or a descriptor that was never open, is no reason to fail: `FileHandle.write` would end the process.

@@ -144,7 +144,7 @@ import Vips
             graph.add("Sqrt", [graph.add("Sub", [x, try graph.initializer([0.5], dims: [], name: "half")])], name: "root")
         })
         #expect(outcome.status == 1 && outcome.error.contains("1 done, 1 failed"), "\(outcome.error)")
-        #expect(outcome.error.contains("in/1.png: stage onnx: the output 'outp' of root.onnx holds NaN or infinity"), "\(outcome.error)")
+        #expect(outcome.error.contains("in/1.png: stage onnx: the output 'outp' of root.onnx, made by "), "\(outcome.error)")
         #expect(place.files("out") == ["white.png"])
     }
 

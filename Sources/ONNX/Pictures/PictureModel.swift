@@ -58,6 +58,15 @@ public struct PictureModel: Sendable {
             || file.inputs.count != self.model.inputs.count || Self.declares(file, inputName) != Self.declares(self.model, inputName)
     }
 
+    /// Extents of the values for one size of picture that the model takes; empty where they cannot be told.
+    public var trialShapes: [String: [Int]] {
+        let steps = [analysis.x.stride, analysis.x.needsMultiple, analysis.y.stride, analysis.y.needsMultiple]
+        let step = steps.reduce(1) { $1 > 1 && $0 % $1 != 0 ? min(1024, $0 * $1) : $0 }
+        let edge = (128 + step - 1) / step * step
+        let shape = analysis.inputShape(width: analysis.x.fixedSize ?? edge, height: analysis.y.fixedSize ?? edge)
+        return (try? model.shapes(with: [input.name: shape])) ?? [:]
+    }
+
     private static func declares(_ model: Model, _ input: String) -> [Dimension]? { model.inputs.first { $0.name == input }?.dims }
 
     private static func batch(_ model: Model, _ input: String) -> Int? {

@@ -166,7 +166,7 @@ struct SizeProbe {
                 let other = try trace(next)
                 // Layers may be longer or shorter than the image says by a fixed number of samples only: `ended` tells.
                 let otherEnded = try trace(next, countsEnds: true)
-                if let difference = base.difference(from: other) ?? ended.difference(from: otherEnded) {
+                if let difference = base.gridDifference(from: other) ?? ended.difference(from: otherEnded) {
                     return sizesOnly(first, reasons: [difference])
                 }
                 others.append(other)

@@ -106,6 +106,31 @@ struct SizeTrace {
         return nil
     }
 
+    /// As `difference`, between sizes that are both multiples of the grid: there, each value must be longer or shorter than the image says by the same number of indices.
+    func gridDifference(from other: SizeTrace) -> String? {
+        if let difference = difference(from: other) { return difference }
+        for node in chain {
+            for name in node.outputs where !name.isEmpty && excess(of: name) != other.excess(of: name) {
+                return "\(node.label): how much it adds or cuts off depends on the size of the image"
+            }
+        }
+        return nil
+    }
+
+    /// How many indices a value has along each image axis beyond those that the image's size gives at its rate, times the rate's denominator.
+    ///
+    /// A graph that pads to a multiple adds as many as the size lacks: the maps of what is inside are then the same, and the edges are not.
+    private func excess(of name: String) -> [ImageAxis: Int] {
+        guard case .image(let tensor)? = tracer.values[name] else { return [:] }
+        var found: [ImageAxis: Int] = [:]
+        for (axis, map) in tensor.maps {
+            guard let length = tensor.dims.joined().first(where: { $0.kind == .axis(axis) })?.size else { continue }
+            let scale = map.rate.inverse
+            found[axis] = length * scale.denominator - size[axis] * scale.numerator
+        }
+        return found
+    }
+
     /// Whether two values lie in the image in the same way. How many places an axis has differs with the size, and may.
     private static func agree(_ a: TracedValue?, _ b: TracedValue?) -> Bool {
         guard case .image(let a)? = a, case .image(let b)? = b else {

@@ -47,10 +47,11 @@ struct NetworkStageImage: Sendable {
 
     // MARK: what goes in
 
-    /// The image, with its pixels kept where they come only once and are needed twice: beside the network (alpha, chroma, `strength`).
+    /// The image, with its pixels kept, once somebody reads them, where they come only once and are needed twice: beside the network (alpha, chroma, `strength`).
+    /// Planning reads none: the stage may become part of another network, which reads them then.
     private func rereadable(_ image: Image) throws(StageError) -> Image {
         guard image.isStreamed, image.hasAlpha || options.strength < 1 || network.door.channels.map({ $0 != image.bands }) ?? false else { return image }
-        do { return try image.kept(memoryBudget: context.memoryBudget) } catch { throw .vips(error) }
+        do { return try image.keptOnDemand(memoryBudget: context.memoryBudget) } catch { throw .vips(error) }
     }
 
     /// Pictures in spaces that no network knows are brought to sRGB. Data stays as it is.

@@ -40,6 +40,8 @@ final class PreparedNetwork: Sendable {
     let file: String?
     /// The network as messages call it.
     var title: String { file ?? "the network" }
+    /// The node that makes the output, as messages call it.
+    var lastNode: String { graph.nodes.last { $0.outputs.contains(door.outputName) }?.label ?? "no node" }
     /// The picture is scaled to this size for the graph, and the result scaled back.
     let fixedSize: (width: Int, height: Int)?
     /// Whether `fixedSize` was taken from the graph because nobody said anything.
@@ -94,6 +96,9 @@ final class PreparedNetwork: Sendable {
             model = try Self.model(picture, steady, key: key, bytes: bytes)
         } catch {
             throw StageError.host("\(file ?? "the model"): \(error)", stage: stage, code: .parameter)
+        }
+        if let misreading = EngineMisreading.first(in: picture.model, shapes: picture.trialShapes) {
+            throw StageError.host("\(file ?? "the model"): \(misreading)", stage: stage, code: .unsupported)
         }
         if let given = network.fixedSize, !picture.analysis.isTileable, let only = Self.builtInSize(picture.input, picture.analysis),
            picture.analysis.x.fixedSize != nil, given != only {

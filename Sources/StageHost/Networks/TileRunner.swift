@@ -207,7 +207,7 @@ final class TileRunner: Sendable {
             }
         }
         guard sum == 0 else {
-            throw StageError(code: .notFinite, stage: stage, plugin: "", message: "the output '\(network.door.outputName)' of \(network.title) holds NaN or infinity in the part from (\(left), \(top)) to (\(right), \(bottom))")
+            throw StageError(code: .notFinite, stage: stage, plugin: "", message: "the output '\(network.door.outputName)' of \(network.title), made by \(network.lastNode), holds NaN or infinity in the part from (\(left), \(top)) to (\(right), \(bottom))")
         }
     }
 
