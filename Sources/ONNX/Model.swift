@@ -80,6 +80,7 @@ public struct Model: Sendable {
         guard proto.hasGraph else { throw ONNXError("not an ONNX model: it has no graph") }
         let graph = try CheckedGraph(proto.graph)
         opset = try Self.opset(of: proto)
+        for node in proto.graph.node { try RequiredInputs.check(node, opset: opset) }
         inputs = graph.inputs
         outputs = graph.outputs
         nodes = graph.nodes

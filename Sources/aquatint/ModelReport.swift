@@ -65,8 +65,8 @@ struct ModelReport {
     }
 
     func text(_ name: String) -> String {
-        var text = "\(name)\n"
-        func line(_ title: String, _ value: String) { text += title.padding(to: 12) + value + "\n" }
+        var text = "\(Terminal.printable(name))\n"
+        func line(_ title: String, _ value: String) { text += title.padding(to: 12) + Terminal.printable(value) + "\n" }
         line("class", "\(analysis.klass.rawValue)\(analysis.isTileable ? ", cut into tiles exactly" : ", run whole")")
         for node in analysis.decidingNodes.prefix(8) { line("", node) }
         if analysis.decidingNodes.count > 8 { line("", "and \(analysis.decidingNodes.count - 8) more") }

@@ -33,9 +33,11 @@ struct Terminal: Sendable {
 
     /// A name or message as it may be shown: a file can be named so that a terminal would obey it.
     static func printable(_ text: String) -> String {
-        guard text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else { return text }
+        // Control characters, and those that turn the direction of what follows.
+        func isHidden(_ scalar: Unicode.Scalar) -> Bool { scalar.properties.generalCategory == .control || scalar.properties.generalCategory == .format }
+        guard text.unicodeScalars.contains(where: isHidden) else { return text }
         var view = String.UnicodeScalarView()
-        for scalar in text.unicodeScalars { view.append(scalar.properties.generalCategory == .control ? "\u{FFFD}" : scalar) }
+        for scalar in text.unicodeScalars { view.append(isHidden(scalar) ? "\u{FFFD}" : scalar) }
         return String(view)
     }
 

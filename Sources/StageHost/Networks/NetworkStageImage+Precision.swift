@@ -10,7 +10,7 @@ extension NetworkStageImage {
     /// What the network is computed in for this picture: what was asked for, or what probes prove.
     ///
     /// f32 without any trial where the device has nothing faster, where the result depends on the whole picture (tiles cannot stand for it), and for data (whose values
-    /// no probe can guess). A trial that cannot be made, for want of memory or because the picture cannot be read, leaves f32 for this picture.
+    /// no probe can guess). A trial that cannot be made for want of memory leaves f32 for this picture; one that cannot be read fails.
     func choosePrecision(_ geometry: NetworkGeometry, _ input: NetworkInput) throws(StageError) -> PrecisionDecision {
         if case .exactly(let precision) = options.precision ?? settings.precision { return PrecisionDecision(precision: precision) }
         func f32(_ reason: String) -> PrecisionDecision { PrecisionDecision(precision: .f32, reason: reason) }
@@ -39,6 +39,9 @@ extension NetworkStageImage {
                 try trial(tiles, frame, cache.engine, input, Float(white), scale, bound, device.precisions)
             }
             return PrecisionDecision(precision: verdict.precision, reason: verdict.reason, key: key)
+        } catch let error as VipsError {
+            // A damaged picture fails here: libvips gives its reason once.
+            throw .vips(error)
         } catch is ProbesAreOutOfReach {
             context.wishForRandomAccess()
             return f32("the picture is decoded from top to bottom, and its parts cannot be tried first")

@@ -208,6 +208,23 @@ final class PreparedNetwork: Sendable {
         return pixels.overflow || bytes.overflow ? Int.max : bytes.partialValue
     }
 
+    /// The largest value that the graph makes for a picture of this size, where it is so large that it alone explains a lack of memory.
+    func largestValue(width: Int, height: Int, channels: Int) -> (node: String, bytes: Int)? {
+        guard let shapes = try? graph.shapes(with: inputShapes(width: width, height: height, channels: channels)) else { return nil }
+        var largest: (node: String, bytes: Int)?
+        for node in graph.nodes {
+            for name in node.outputs {
+                guard let shape = shapes[name] else { continue }
+                let bytes = shape.reduce(4) { product, extent in
+                    let (next, overflow) = product.multipliedReportingOverflow(by: max(0, extent))
+                    return overflow ? .max : next
+                }
+                if bytes > largest?.bytes ?? 256 << 20 { largest = (node.label, bytes) }
+            }
+        }
+        return largest
+    }
+
     /// What the network costs per pixel of its input, found at one size.
     struct Profile: Sendable {
         /// Bytes alive at once, as `memory(width:height:channels:)` counts them.

@@ -190,5 +190,11 @@ struct TileChooser {
         return row / grid.x.count * TileChoice.cells(grid, streams) + 2 * Int(min(tile, 1e15))
     }
 
-    private func lack(_ message: String) -> StageError { .host(network.file.map { "\($0): \(message)" } ?? message, stage: stage, code: .memory) }
+    private func lack(_ message: String) -> StageError {
+        let culprit = network.largestValue(width: min(geometry.width, Self.smallTile(geometry.x)), height: min(geometry.height, Self.smallTile(geometry.y)), channels: channels)
+        let text = culprit.map { "\(message). Even a small tile holds \(byteText($0.bytes)) of what \($0.node) makes" } ?? message
+        return .host(network.file.map { "\($0): \(text)" } ?? text, stage: stage, code: .memory)
+    }
+
+    private static func smallTile(_ axis: AxisGeometry) -> Int { (128 + axis.alignment - 1) / axis.alignment * axis.alignment }
 }
