@@ -7,7 +7,8 @@ import Testing
     private func misreading(_ op: String, _ attributes: [String: Attribute], opset: Int = 18, shapes: [String: [Int]] = [:]) throws -> EngineMisreading? {
         let graph = GraphBuilder()
         let x = graph.input("x", dims: [.fixed(1), .fixed(3), .symbolic("h"), .symbolic("w")])
-        graph.output(graph.add(op, [x], attributes, name: "node"), name: "y")
+        let weight = try op == "ConvTranspose" ? [graph.initializer([Float](repeating: 1, count: 27), dims: [3, 1, 3, 3], name: "weight")] : []
+        graph.output(graph.add(op, [x] + weight, attributes, name: "node"), name: "y")
         return EngineMisreading.first(in: try graph.finish(opset: opset), shapes: shapes)
     }
 
