@@ -1,5 +1,6 @@
 import Foundation
 import Inference
+import NetworkSamples
 import ONNX
 import PipelineLanguage
 import Testing
@@ -51,7 +52,7 @@ struct StatisticNetwork {
 
     /// Convolutions with three statistics between them, some of them beside each other.
     static func random(seed: UInt64) throws -> StatisticNetwork {
-        var numbers = Maker.Numbers(state: seed)
+        var numbers = Randomness(state: seed)
         let kinds = (0..<3).map { _ in Kind.allCases.randomElement(using: &numbers) ?? .instance }
         let beside = Bool.random(using: &numbers), downwards = Bool.random(using: &numbers)
         return try StatisticNetwork { network, x in
@@ -79,22 +80,9 @@ struct StatisticNetwork {
     struct Maker {
         let graph = GraphBuilder()
         let opset: Int
-        private var numbers = Numbers(state: 99)
+        private var numbers = Randomness(state: 99)
 
         init(opset: Int) { self.opset = opset }
-
-        /// SplitMix64: the same numbers in every run.
-        struct Numbers: RandomNumberGenerator {
-            var state: UInt64
-
-            mutating func next() -> UInt64 {
-                state &+= 0x9E37_79B9_7F4A_7C15
-                var z = state
-                z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-                z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-                return z ^ (z >> 31)
-            }
-        }
 
         mutating func weights(_ dims: [Int], from low: Float = -0.5, to high: Float = 0.5) throws -> ValueName {
             var values: [Float] = []
