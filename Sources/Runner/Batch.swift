@@ -2,63 +2,59 @@ internal import Dispatch
 internal import Foundation
 internal import Inference
 internal import PipelineLanguage
-internal import StageHost
 internal import Synchronization
 internal import Vips
 
 /// Runs a plan: several images in flight, each failing alone, every output complete or absent.
 public final class Batch: Sendable {
-    private let session: RunSession
+    private let request: RunRequest
     private let plan: RunPlan
     private let settings: RunSettings
+    private let schedule: Schedule
     private let stop: StopSignal
     private let report: @Sendable (RunEvent) -> Void
     private let journal: Journal?
     private let recipe: String
-    private let schedule: Schedule
     private let endProcess: (@Sendable (ExitStatus) -> Void)?
 
     /// - Parameters:
+    ///   - schedule: for as many images as the plan has.
     ///   - endProcess: ends the process where an image that was given up does not stop; nil waits for it.
     ///   - report: called from several threads, one event at a time is not guaranteed.
-    public init(_ plan: RunPlan, session: RunSession, settings: RunSettings, stop: StopSignal, endProcess: (@Sendable (ExitStatus) -> Void)? = nil,
-                report: @escaping @Sendable (RunEvent) -> Void) {
+    public init(_ plan: RunPlan, request: RunRequest, settings: RunSettings, schedule: Schedule, stop: StopSignal,
+                endProcess: (@Sendable (ExitStatus) -> Void)? = nil, report: @escaping @Sendable (RunEvent) -> Void) {
         self.endProcess = endProcess
         self.plan = plan
-        self.session = session
+        self.request = request
         self.settings = settings
+        self.schedule = schedule
         self.stop = stop
         self.report = report
         journal = plan.journalFolder.map(Journal.init(outputFolder:))
-        recipe = session.recipe()
-        schedule = Schedule(images: plan.images.count, settings: settings)
+        recipe = request.recipe()
     }
 
     private struct State {
         var summary = RunSummary()
-        var contexts: [Int: ImageContext] = [:]
+        var maker: (any ImageMaker)?
         var isOver = false
     }
 
     private let state = Mutex(State())
 
     /// Runs to the end, or until a signal, a full disk, or the first failure with `failsFast` ends it.
-    public func run() -> RunSummary {
+    ///
+    /// - Throws: `RunError` where no image can be made at all: a stage that cannot be created, a second image that is missing.
+    public func run() throws(RunError) -> RunSummary {
         let start = Date()
-        VipsLibrary.setConcurrency(schedule.threads)
         report(.started(header))
-        for note in session.imageNotes { report(.note(note)) }
         for folder in plan.unreadable {
             finish(ImageReport(index: -1, input: folder.path, outputs: [], status: .failed, failure: .init(code: "load", stage: nil, message: folder.reason),
                                notes: [], seconds: 0, pixels: 0, inputBytes: 0))
         }
         clearLeftovers()
-        stop.observe { [weak self] level in self?.stopped(level) }
-        settlePrecision()
-        WorkerPool.run(count: plan.images.count, threads: schedule.jobs, while: { [self] in shouldContinue }) { [self] index in
-            work(plan.images[index])
-        }
-        reportPrecision()
+        let wanted = plan.images.filter { !isSettled($0) }
+        if !wanted.isEmpty, shouldContinue { try make(wanted) }
         var summary = state.withLock { state in
             state.isOver = true
             return state.summary
@@ -69,11 +65,28 @@ public final class Batch: Sendable {
         return summary
     }
 
+    private func make(_ wanted: [PlannedImage]) throws(RunError) {
+        VipsLibrary.setConcurrency(schedule.threads)
+        let maker = try schedule.maker(request, images: plan.images.count, settings: settings)
+        defer { maker.close() }
+        state.withLock { $0.maker = maker }
+        stop.observe { [weak self] level in self?.stopped(level) }
+        if stop.state == .abandoning { maker.abandon() }
+        for note in try maker.prepare(Array(wanted.prefix(Self.rehearsalImages))) { report(.note(note)) }
+        WorkerPool.run(count: wanted.count, threads: maker.places, while: { [self] in shouldContinue }) { [self] index in
+            work(wanted[index], maker)
+        }
+        reportNotes(maker)
+    }
+
+    /// Networks choose their arithmetic on the first of these that can be opened.
+    private static let rehearsalImages = 4
+
     private var header: RunHeader {
         RunHeader(
-            pipeline: session.pipeline.source.name, images: plan.images.count, inputBytes: plan.images.reduce(0) { $0 &+ $1.bytes }, skipped: plan.strays,
+            pipeline: request.pipeline.source.name, images: plan.images.count, inputBytes: plan.images.reduce(0) { $0 &+ $1.bytes }, skipped: plan.strays,
             jobs: schedule.jobs, threadsPerImage: schedule.threads, memoryBudget: schedule.memory,
-            engine: session.usesNetworks ? "networks in \(settings.precision == .auto ? "automatic precision" : settings.precision.description) on \(settings.device)" : nil)
+            engine: request.usesNetworks ? "networks in \(settings.precision == .auto ? "automatic precision" : settings.precision.description) on \(settings.device)" : nil)
     }
 
     private var shouldContinue: Bool {
@@ -83,11 +96,11 @@ public final class Batch: Sendable {
     private func stopped(_ level: StopSignal.State) {
         report(.stopping(abandoned: level == .abandoning))
         guard level == .abandoning else { return }
-        for context in state.withLock({ Array($0.contexts.values) }) { context.cancel() }
-        // A codec or a plug-in that does not look up cannot be stopped from inside the process: it ends with it.
+        state.withLock { $0.maker }?.abandon()
+        // A codec or a plug-in in this process that does not look up cannot be stopped: it ends with the process.
         guard let endProcess else { return }
         let status = stop.exitStatus ?? .interrupted
-        DispatchQueue.global().asyncAfter(deadline: .now() + 2) { [weak self] in
+        DispatchQueue.global().asyncAfter(deadline: .now() + 2 * WorkerLimits.grace) { [weak self] in
             guard let self, !self.state.withLock({ $0.isOver }) else { return }
             OutputTransaction.abandonAll()
             endProcess(status)
@@ -100,69 +113,73 @@ public final class Batch: Sendable {
         for folder in Set(plan.images.flatMap(\.outputs).map(Path.directory)) { OutputTransaction.clearLeftovers(in: folder) }
     }
 
-    /// Lets the networks of the run choose their arithmetic on the first image that has to be made.
-    private func settlePrecision() {
-        guard session.usesNetworks, settings.precision == .auto, session.stages.hasFasterTypes else { return }
-        let context = ImageContext(memoryBudget: memoryPerImage, for: .deciding)
-        // As an image before the first, so that the second Ctrl-C gives it up too.
-        state.withLock { $0.contexts[-1] = context }
-        defer {
-            context.finish()
-            state.withLock { _ = $0.contexts.removeValue(forKey: -1) }
-        }
-        let images = plan.images.lazy.filter { [self] planned in
-            guard planned.problem == nil, let status = FileStatus(planned.input.path) else { return false }
-            return reasonToSkip(planned, status) == nil
-        }
-        PrecisionRehearsal(session: session, images: images, context: context).run()
-        reportPrecision()
+    private func reportNotes(_ maker: any ImageMaker) {
+        for note in maker.newNotes() { report(.note(note)) }
     }
-
-    private func reportPrecision() {
-        for note in session.stages.newPrecisionNotes() { report(.note(note)) }
-    }
-
-    private var memoryPerImage: Int { schedule.memoryPerImage(session.pipeline) }
 
     // MARK: one image
 
-    private func work(_ planned: PlannedImage) {
-        let start = Date()
-        var result = ImageReport(index: planned.index, input: planned.input.path, outputs: planned.outputs, status: .done, notes: [], seconds: 0, pixels: 0,
-                                 inputBytes: planned.bytes)
-        guard let status = FileStatus(planned.input.path) else {
-            result.status = .failed
-            result.failure = .init(code: "load", stage: nil, message: planned.input.path.contains("\u{FFFD}")
-                ? "its name is not UTF-8, and cannot be opened under another: rename it" : "the file is gone, or cannot be read")
-            return finish(result)
-        }
+    /// Whether nothing has to be made of an image: it is up to date, or cannot be made. Says so.
+    private func isSettled(_ planned: PlannedImage) -> Bool {
         if let problem = planned.problem {
-            result.status = .failed
-            result.failure = .init(code: "output", stage: nil, message: problem)
-            return finish(result)
+            fail(planned, ImageFailure("output", problem))
+            return true
         }
-        if let reason = reasonToSkip(planned, status) {
-            result.status = .skipped
-            result.reason = reason
-            return finish(result)
+        // One that is gone is found when its turn comes.
+        guard let status = FileStatus(planned.input.path), let reason = reasonToSkip(planned, status) else { return false }
+        var result = emptyReport(planned)
+        result.status = .skipped
+        result.reason = reason
+        finish(result)
+        return true
+    }
+
+    private func work(_ planned: PlannedImage, _ maker: any ImageMaker) {
+        guard let status = FileStatus(planned.input.path) else {
+            let isMisread = planned.input.path.contains("\u{FFFD}")
+            return fail(planned, ImageFailure("load", isMisread ? "its name is not UTF-8, and cannot be opened under another: rename it" : "the file is gone, or cannot be read"))
         }
-        report(.imageStarted(index: planned.index, input: planned.input.path))
-        let context = ImageContext(memoryBudget: memoryPerImage)
-        state.withLock { $0.contexts[planned.index] = context }
-        defer { state.withLock { _ = $0.contexts.removeValue(forKey: planned.index) } }
-        if stop.state == .abandoning { context.cancel() }
         let report = report
-        do throws(ImageFailure) {
-            let job = ImageJob(session: session, planned: planned, context: context) { report(.imageProgress(index: planned.index, fraction: $0)) }
-            result.pixels = try job.run().pixels
-            try remember(planned, status)
+        var result = emptyReport(planned)
+        do throws(FailedImage) {
+            let made = try maker.make(planned, while: { shouldContinue }) { progress in
+                switch progress {
+                case .begun: report(.imageStarted(index: planned.index, input: planned.input.path))
+                case .fraction(let fraction): report(.imageProgress(index: planned.index, fraction: fraction))
+                }
+            }
+            guard let made else { return }
+            result.pixels = made.pixels
+            result.notes = made.notes
+            result.seconds = made.seconds
+            result.stages = made.stages
+            result.precision = made.precision
+            result.peakMemory = made.peakMemory
+            result.inputSize = made.inputSize
+            result.outputSizes = made.outputSizes
+            do throws(ImageFailure) {
+                try remember(planned, status)
+            } catch {
+                throw FailedImage(error, notes: made.notes, seconds: made.seconds)
+            }
+            finish(result)
         } catch {
-            result.status = .failed
-            result.failure = .init(code: error.code, stage: error.stage, message: error.message)
-            if let end = error.endsRun { state.withLock { if $0.summary.stopped == nil { $0.summary.stopped = end } } }
+            fail(planned, error.failure, notes: error.notes, seconds: error.seconds)
         }
-        result.notes = context.notes
-        result.seconds = Date().timeIntervalSince(start)
+        reportNotes(maker)
+    }
+
+    private func emptyReport(_ planned: PlannedImage) -> ImageReport {
+        ImageReport(index: planned.index, input: planned.input.path, outputs: planned.outputs, status: .done, notes: [], seconds: 0, pixels: 0, inputBytes: planned.bytes)
+    }
+
+    private func fail(_ planned: PlannedImage, _ failure: ImageFailure, notes: [String] = [], seconds: Double = 0) {
+        var result = emptyReport(planned)
+        result.status = .failed
+        result.failure = .init(code: failure.code, stage: failure.stage, message: failure.message)
+        result.notes = notes
+        result.seconds = seconds
+        if let end = failure.endsRun { state.withLock { if $0.summary.stopped == nil { $0.summary.stopped = end } } }
         finish(result)
     }
 

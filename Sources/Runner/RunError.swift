@@ -1,5 +1,5 @@
 /// What ends a run, or a command, before or instead of its images: with the exit status that scripts rely on.
-public struct RunError: Error, Sendable, CustomStringConvertible {
+public struct RunError: Error, Sendable, Codable, CustomStringConvertible {
     public let status: ExitStatus
     public let message: String
     /// What to try, in one sentence without a full stop, or nil.
@@ -15,7 +15,7 @@ public struct RunError: Error, Sendable, CustomStringConvertible {
 }
 
 /// The exit statuses of `aquatint`: those of `sysexits.h` where it has one. Thrown where everything was said already.
-public enum ExitStatus: Int32, Error, Sendable {
+public enum ExitStatus: Int32, Error, Sendable, Codable {
     /// All done, or nothing to do.
     case done = 0
     /// The run finished, but some images failed.

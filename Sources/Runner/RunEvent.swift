@@ -48,6 +48,25 @@ public struct ImageReport: Sendable {
     public var seconds: Double
     public var pixels: Int
     public var inputBytes: Int64
+    /// Where the time went, as far as that is known.
+    public var stages: [StageSeconds] = []
+    /// What its networks computed in, nil without any.
+    public var precision: String?
+    /// The most memory that the process which made it held meanwhile, in bytes.
+    public var peakMemory: Int?
+    /// Width and height of the input, and of each output; empty where the image was not made.
+    public var inputSize: [Int] = []
+    public var outputSizes: [[Int]] = []
+}
+
+/// What a part of the work on an image took.
+///
+/// Pixels are computed on demand while an output is written: libvips' operations, and decoding, are in the time of `save`. Of plug-ins and networks it is known what
+/// they take: the time of all threads in their own code, added up.
+public struct StageSeconds: Sendable, Codable, Hashable {
+    /// `load`, `save`, or the id of a plug-in's stage.
+    public var name: String
+    public var seconds: Double
 }
 
 /// The end of a run.

@@ -25,6 +25,12 @@ public struct RunSettings: Sendable {
     public var fuses = true
     /// Where what was found out about networks is kept between runs (`CacheLocation`); nil for nowhere.
     public var cacheFolder: String?
+    /// Whether images are made in this process rather than in workers; nil: where nothing of a plug-in runs, and there is one image.
+    public var inProcess: Bool?
+    /// Folders with plug-ins, for workers to look into as this process has.
+    public var pluginPath: [String] = []
+    /// Whether libvips' warnings are shown.
+    public var isVerbose = false
     /// Stop at the first failed image.
     public var failsFast = false
 

@@ -4,7 +4,7 @@ public import StageHost
 
 /// How a run shares the machine between its images. `run` works by it, and `explain` shows what comes of it.
 public struct Schedule: Sendable {
-    /// Images in flight.
+    /// Images computed at the same time.
     public let jobs: Int
     /// libvips' threads for each.
     public let threads: Int
@@ -17,14 +17,61 @@ public struct Schedule: Sendable {
     ///
     /// - Parameter images: how many the run has; more than one can be in flight only where there are more.
     public init(images: Int, settings: RunSettings, cores: Int = Machine.cores) {
-        jobs = max(1, min(settings.jobs ?? cores, images))
-        threads = max(1, cores / jobs)
         memory = settings.memory ?? Machine.memory / 2
+        // Unasked, no more images than have room to be computed in.
+        let room = max(1, memory / Self.leastMemory)
+        jobs = max(1, min(settings.jobs ?? min(cores, room), images))
+        threads = max(1, cores / jobs)
         var neural = NeuralSettings(precision: settings.precision, device: settings.device, threads: cores, isShared: jobs > 1, cacheFolder: settings.cacheFolder)
         neural.fuses = settings.fuses
         self.neural = neural
     }
 
+    /// Bytes that an image is given at the very least: a worker process holds about half of that before its first one.
+    private static let leastMemory = 128 << 20
+
     /// Bytes for each image in flight.
     public func memoryPerImage(_ pipeline: Pipeline) -> Int { min(memory / jobs, pipeline.limits.maxMemory ?? .max) }
+}
+
+extension Schedule {
+    /// How many processes make the images, and how many images each computes at a time. Networks are compiled once, in one process for all images; all else is
+    /// kept apart.
+    func workforce(_ request: RunRequest) -> (workers: Int, lanes: Int) {
+        request.usesNetworks ? (1, jobs) : (jobs, 1)
+    }
+
+    /// Whether the images are made in this process: nothing but libvips' own code is trusted that far, and only with one image, which would be lost alone either way.
+    func isInProcess(_ request: RunRequest, images: Int, settings: RunSettings) -> Bool {
+        settings.inProcess ?? (images <= 1 && !request.usesPlugins)
+    }
+
+    func limits(_ request: RunRequest) -> WorkerLimits {
+        let (workers, _) = workforce(request)
+        let share = min(memory / workers, request.pipeline.limits.maxMemory ?? .max)
+        // Code, libvips' own caches, and what the inference engine keeps beside its tensors, are not in any estimate.
+        let base = (request.usesNetworks ? 320 : 64) << 20
+        return WorkerLimits(timeout: request.pipeline.limits.timeout, memory: share + share / 5 + base, memoryAtRest: share / 2)
+    }
+
+    func setup(_ request: RunRequest, _ settings: RunSettings) -> WorkerSetup {
+        let (_, lanes) = workforce(request)
+        return WorkerSetup(
+            name: request.pipeline.source.name, text: request.pipeline.source.text, set: request.set, pluginPath: settings.pluginPath,
+            precision: neural.precision.description, device: neural.device, fuses: neural.fuses, cacheFolder: neural.cacheFolder, neuralThreads: neural.threads, threads: threads,
+            isShared: neural.isShared, lanes: lanes, memory: memory, memoryPerImage: memoryPerImage(request.pipeline), isVerbose: settings.isVerbose)
+    }
+
+    /// What makes the images of a run.
+    func maker(_ request: RunRequest, images: Int, settings: RunSettings) throws(RunError) -> any ImageMaker {
+        guard !isInProcess(request, images: images, settings: settings) else {
+            return LocalMaker(session: try RunSession(request), lanes: jobs, memory: memoryPerImage(request.pipeline))
+        }
+        let pipeline = request.pipeline
+        return Workforce(setup: setup(request, settings), count: workforce(request).workers, limits: limits(request)) { id in
+            // A stage that stands in several places cannot be told by its name.
+            let places = pipeline.stages.indices.filter { pipeline.stages[$0].name == id }
+            return places.count == 1 && pipeline.allStages.filter { $0.name == id }.count == 1 ? "\(places[0] + 1): \(id)" : nil
+        }
+    }
 }

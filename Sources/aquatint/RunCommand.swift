@@ -45,6 +45,9 @@ struct Run: ParsableCommand {
     @Flag(name: .customLong("fail-fast"), help: "End the run at the first image that fails.")
     var failFast = false
 
+    @Flag(name: .customLong("in-process"), help: "Make the images in this process, where a crash of a codec or plug-in ends the run: for debugging.")
+    var inProcess = false
+
     @Flag(name: .shortAndLong, help: "Only errors.")
     var quiet = false
 
@@ -67,6 +70,9 @@ struct Run: ParsableCommand {
         var run = try compute.settings(output: output)
         run.overwrite = overwrite
         run.failsFast = failFast
+        run.inProcess = inProcess ? true : nil
+        run.pluginPath = paths.pluginPath
+        run.isVerbose = verbose
 
         let library = try paths.library(isQuiet: quiet)
         let pipeline = try LoadedPipeline(pipeline, lookup: paths.lookup, library: library, set: set).usable(terminal)
@@ -74,14 +80,18 @@ struct Run: ParsableCommand {
 
         let found = try selection().resolve(knownExtensions: Self.loadable) { Image.loader(forFile: $0) != nil }
         let schedule = Schedule(images: found.files.count, settings: run)
-        let session = try RunSession(library: library, pipeline: pipeline, set: set, schedule: schedule)
-        let plan = try RunPlan(found, session: session, settings: run)
-        if dryRun { return printPlan(plan) }
+        let request = try RunRequest(library: library, pipeline: pipeline, set: set, neural: schedule.neural, memory: schedule.memory)
+        let plan = try RunPlan(found, request: request, settings: run)
+        if dryRun {
+            // What would fail every image is said here, too.
+            _ = try RunSession(request)
+            return printPlan(plan)
+        }
 
         let stop = StopSignal()
         stop.install()
         let printer = RunPrinter(terminal: terminal, verbosity: quiet ? .quiet : verbose ? .verbose : .normal, showsBar: !noProgress)
-        let summary = Batch(plan, session: session, settings: run, stop: stop, endProcess: { _exit($0.rawValue) }) { printer.handle($0) }.run()
+        let summary = try Batch(plan, request: request, settings: run, schedule: schedule, stop: stop, endProcess: { _exit($0.rawValue) }) { printer.handle($0) }.run()
         let status = summary.exitStatus(stop)
         if status != .done { throw status }
     }

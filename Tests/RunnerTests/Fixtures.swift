@@ -49,16 +49,20 @@ enum Libvips {
     }
 }
 
-extension RunSession {
-    /// A session for a pipeline without `version`, which is added.
-    static func of(_ text: String, in folder: Scratch? = nil, set: [String: String] = [:]) throws -> RunSession {
+extension RunRequest {
+    /// A request for a pipeline without `version`, which is added.
+    static func of(_ text: String, in folder: Scratch? = nil, set: [String: String] = [:]) throws -> RunRequest {
         let library = try Libvips.library()
         let source = SourceText(name: "\(folder?.path ?? "/nowhere")/p.yaml", text: "version: 1\n" + text)
         let (pipeline, _) = try Pipeline.read(source)
         let errors = pipeline.validate(against: library.catalogue, set: set).filter { $0.severity == .error }
         if !errors.isEmpty { throw Diagnostics(errors) }
-        return try RunSession(library: library, pipeline: pipeline, set: set, neural: NeuralSettings(threads: 1), memoryBudget: 1 << 30)
+        return try RunRequest(library: library, pipeline: pipeline, set: set, neural: NeuralSettings(threads: 1), memory: 1 << 30)
     }
+}
+
+extension RunSession {
+    static func of(_ text: String, in folder: Scratch? = nil, set: [String: String] = [:]) throws -> RunSession { try RunSession(.of(text, in: folder, set: set)) }
 }
 
 /// Small pictures: gradients in every band, so that none is flat.
@@ -94,14 +98,17 @@ final class Events: Sendable {
 @discardableResult
 func run(_ text: String, _ inputs: [String], in folder: Scratch, to output: String = "out", stop: StopSignal = StopSignal(), events: Events = Events(),
          _ change: (inout RunSettings) -> Void = { _ in }) throws -> RunSummary {
-    let session = try RunSession.of(text, in: folder)
+    let request = try RunRequest.of(text, in: folder)
     var settings = RunSettings(output: folder(output))
+    // Workers are copies of the program, which this process is not: the tests of the command line have them.
+    settings.inProcess = true
     change(&settings)
     var selection = InputSelection(arguments: inputs.map { folder($0) })
     selection.output = settings.output
     let found = try selection.resolve(knownExtensions: ["png", "jpg", "tif", "v"]) { Image.loader(forFile: $0) != nil }
-    let plan = try RunPlan(found, session: session, settings: settings)
-    return Batch(plan, session: session, settings: settings, stop: stop) { events.take($0) }.run()
+    let plan = try RunPlan(found, request: request, settings: settings)
+    let schedule = Schedule(images: plan.images.count, settings: settings)
+    return try Batch(plan, request: request, settings: settings, schedule: schedule, stop: stop) { events.take($0) }.run()
 }
 
 /// The error of a kind that `body` throws; nil where it throws none or another.

@@ -9,11 +9,11 @@ import Testing
     init() throws { folder = try Scratch() }
 
     func plan(_ pipeline: String, _ inputs: [String], to output: String = "out") throws -> RunPlan {
-        let session = try RunSession.of(pipeline, in: folder)
+        let request = try RunRequest.of(pipeline, in: folder)
         var selection = InputSelection(arguments: inputs.map { folder($0) })
         selection.output = folder(output)
         let found = try selection.resolve(knownExtensions: ["png", "jpg"]) { _ in false }
-        return try RunPlan(found, session: session, settings: RunSettings(output: folder(output)))
+        return try RunPlan(found, request: request, settings: RunSettings(output: folder(output)))
     }
 
     func outputs(_ pipeline: String, _ inputs: [String], to output: String = "out") throws -> [String] {

@@ -3,8 +3,8 @@ internal import StageHost
 internal import Vips
 
 /// Why one image failed. The batch goes on, unless `endsRun` says that the next image would fail alike.
-struct ImageFailure: Error, Sendable {
-    /// A short word for programs: `load`, `stage`, `expression`, `save`, `limit`, `cancelled`.
+struct ImageFailure: Error, Sendable, Codable {
+    /// A short word for programs: `load`, `stage`, `expression`, `save`, `limit`, `cancelled`, `timeout`; `crash`, `memory` and `hang` where its worker process was lost with it.
     var code: String
     /// Number and name of the stage (`3: onnx`), or nil outside any.
     var stage: String?

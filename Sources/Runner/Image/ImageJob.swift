@@ -10,27 +10,24 @@ struct ImageJob {
     /// Told of the share of the work that is done, 0...1; from any thread.
     let progress: @Sendable (Double) -> Void
 
-    struct Outcome {
-        var pixels: Int
-        var traces: [StageTrace]
-    }
-
     /// Makes the outputs. They get their names when all of them are complete.
-    func run() throws(ImageFailure) -> Outcome {
+    ///
+    /// - Parameter committing: called when all is computed: what is left waits for the disk.
+    func run(committing: () -> Void = {}) throws(ImageFailure) -> MadeImage {
         let watch = session.pipeline.limits.timeout.map { DeadlineWatch(seconds: $0, context: context) }
         defer {
             watch?.cancel()
             context.finish()
         }
         do throws(ImageFailure) {
-            return try make()
+            return try make(committing)
         } catch {
             guard let watch, watch.isExpired else { throw error }
             throw ImageFailure("timeout", "took longer than the \(session.pipeline.limits.timeout ?? 0) seconds of limits.timeout")
         }
     }
 
-    private func make() throws(ImageFailure) -> Outcome {
+    private func make(_ committing: () -> Void) throws(ImageFailure) -> MadeImage {
         let (opened, prepared) = try opened()
         var transaction = OutputTransaction()
         for (index, output) in prepared.enumerated() {
@@ -44,12 +41,14 @@ struct ImageJob {
             try save(output, to: temporary, for: planned.outputs[index], from: start, share)
         }
         if context.isCancelled { throw ImageFailure("cancelled", "given up") }
+        committing()
         do throws(RunError) {
             try transaction.commit()
         } catch {
             throw ImageFailure("save", error.description, endsRun: error)
         }
-        return Outcome(pixels: opened.facts.width * opened.facts.height * max(1, opened.frames.count), traces: prepared.first?.traces ?? [])
+        return MadeImage(pixels: opened.facts.width * opened.facts.height * max(1, opened.frames.count), notes: [], seconds: 0,
+                         inputSize: [opened.facts.width, opened.facts.height], outputSizes: prepared.map { [$0.image.width, $0.image.height] })
     }
 
     /// The input and its outputs, not computed yet. It is decoded from top to bottom where the pipeline allows that and no network wants to see parts of it first.

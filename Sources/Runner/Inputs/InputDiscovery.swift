@@ -1,7 +1,7 @@
 public import Foundation
 
 /// One image file that a run was given.
-public struct InputFile: Sendable, Equatable {
+public struct InputFile: Sendable, Equatable, Codable {
     /// As it can be opened: the given argument, or the given folder plus what lies below it.
     public let path: String
     /// The place below the folder that was given, without its file name: empty for a file given by itself.

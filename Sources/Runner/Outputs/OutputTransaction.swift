@@ -20,12 +20,16 @@ struct OutputTransaction: ~Copyable {
         guard code == 0 else {
             throw RunError(.cannotCreateOutput, "the output folder '\(folder)' cannot be created: \(String(cString: strerror(code)))")
         }
-        let number = Self.counter.wrappingAdd(1, ordering: .relaxed).newValue
-        let name = ".aquatint-\(ProcessInfo.processInfo.processIdentifier)-\(number)@\(Self.place)\(Path.split(Path.base(final)).ext)"
-        let temporary = Path.join(folder, name)
+        let temporary = Self.uniqueName(in: folder, prefix: ".aquatint-", suffix: Path.split(Path.base(final)).ext)
         pending.append((temporary, final))
         Self.live.withLock { _ = $0.insert(temporary) }
         return temporary
+    }
+
+    /// `PREFIXprocess-number@placeSUFFIX`: a name by which a later run can tell whether it is a leftover.
+    static func uniqueName(in folder: String, prefix: String = "aquatint-", suffix: String) -> String {
+        let number = counter.wrappingAdd(1, ordering: .relaxed).newValue
+        return Path.join(folder, "\(prefix)\(ProcessInfo.processInfo.processIdentifier)-\(number)@\(place)\(suffix)")
     }
 
     /// Syncs every file to the disk, then gives each its final name, then syncs the folders.
@@ -84,8 +88,11 @@ struct OutputTransaction: ~Copyable {
     /// Removes the temporary files that killed runs left in `folder`: those whose process is gone.
     static func clearLeftovers(in folder: String) { clear(".aquatint-", in: folder.isEmpty ? "." : folder) }
 
-    /// Removes what killed runs left in the temporary directory: pixels of large images between two stages.
-    static func clearTemporaryPixels(in folder: String = FileManager.default.temporaryDirectory.path) { clear(TemporaryPixels.namePrefix, suffix: TemporaryPixels.nameSuffix, in: folder) }
+    /// Removes what killed runs left in the temporary directory: pixels of large images between two stages, and the folders of worker processes.
+    static func clearTemporaryPixels(in folder: String = FileManager.default.temporaryDirectory.path) {
+        clear(TemporaryPixels.namePrefix, suffix: TemporaryPixels.nameSuffix, in: folder)
+        clear("aquatint-", suffix: WorkerFolder.nameSuffix, in: folder)
+    }
 
     /// Removes the files named `PREFIXprocess-numberSUFFIX` whose process is gone.
     private static func clear(_ prefix: String, suffix: String = "", in folder: String) {
@@ -97,9 +104,9 @@ struct OutputTransaction: ~Copyable {
             if let place, place != Self.place {
                 // Another machine's, or from before a restart: a day is longer than any image takes.
                 let now = Int64(Date().timeIntervalSince1970 * 1e9)
-                if let status = FileStatus(path), now - status.modified > 86_400_000_000_000 { unlink(path) }
+                if let status = FileStatus(path), now - status.modified > 86_400_000_000_000 { try? FileManager.default.removeItem(atPath: path) }
             } else if kill(process, 0) != 0, errno == ESRCH {
-                unlink(path)
+                try? FileManager.default.removeItem(atPath: path)
             }
         }
     }

@@ -13,7 +13,7 @@ public struct RunPlan: Sendable {
 }
 
 /// One input and where its results go.
-public struct PlannedImage: Sendable {
+public struct PlannedImage: Sendable, Codable {
     public var index: Int
     public var input: InputFile
     /// One path per entry of the pipeline's outputs.
@@ -27,11 +27,11 @@ extension RunPlan {
     /// Names every output, and refuses what cannot be: two inputs for one file, an input overwritten, a format that nothing writes.
     ///
     /// - Throws: `RunError` 73 for collisions, 65 for a name that cannot be.
-    public init(_ found: InputSelection.Found, session: RunSession, settings: RunSettings) throws(RunError) {
+    public init(_ found: InputSelection.Found, request: RunRequest, settings: RunSettings) throws(RunError) {
         strays = found.strays
         unreadable = found.unreadable
         images = []
-        let pipeline = session.pipeline, catalogue = session.library.catalogue
+        let pipeline = request.pipeline, catalogue = request.library.catalogue
         let file = Self.isFileName(settings.output, catalogue) && found.files.count == 1 && pipeline.outputs.count == 1
             && FileStatus(settings.output)?.kind != .directory
         journalFolder = file ? nil : settings.output
@@ -46,7 +46,7 @@ extension RunPlan {
             for output in pipeline.outputs {
                 let path: String
                 do throws(RunError) {
-                    path = file ? settings.output : try Self.name(output, for: input, index: index, session: session, folder: settings.output)
+                    path = file ? settings.output : try Self.name(output, for: input, index: index, request: request, folder: settings.output)
                     try Self.checkWritable(path, input, catalogue)
                 } catch {
                     problem = error
@@ -75,11 +75,11 @@ extension RunPlan {
         return !path.hasSuffix("/") && !ext.isEmpty && catalogue.saver(forExtension: ext) != nil
     }
 
-    private static func name(_ output: OutputSpec, for input: InputFile, index: Int, session: RunSession, folder: String) throws(RunError) -> String {
+    private static func name(_ output: OutputSpec, for input: InputFile, index: Int, request: RunRequest, folder: String) throws(RunError) -> String {
         let (stem, ext) = Path.split(input.name)
         let fields = TemplateFields(stem: stem, ext: ext, dir: input.folder, index: index + 1)
         do {
-            return Path.join(folder, try output.fileName(fields, in: Environment(variables: session.variables)))
+            return Path.join(folder, try output.fileName(fields, in: Environment(variables: request.variables)))
         } catch {
             let text = error.all.map { "\($0.file)\($0.mark.map { ":\($0.line):\($0.column)" } ?? ""): \($0.message)" }.joined(separator: "; ")
             throw RunError(.invalidPipeline, "\(text) (for the input '\(input.path)')")

@@ -17,6 +17,7 @@ final class TileRunner: Sendable {
     let input: NetworkInput
     let context: ImageContext
     let stage: String
+    private let mark: String
     /// What inputs of the network hold that are not the picture: statistics over the whole of it.
     let statistics: StatisticsRun?
     /// How often tiles were halved because the engine could not allocate what they need.
@@ -46,6 +47,7 @@ final class TileRunner: Sendable {
         self.input = input
         self.context = context
         self.stage = stage
+        mark = WorkerBoard.Call.text(stage: stage, plugin: "", function: "the inference engine")
         self.statistics = statistics
     }
 
@@ -158,14 +160,16 @@ final class TileRunner: Sendable {
         // The pixels come first and the engine's buffers after: a chain that uses one network twice would otherwise wait for buffers that it holds itself.
         try source.withPixels(in: reader.source) { base, rowStride in
             do {
-                try compiled.run(output: network.door.outputName) { port, values in
-                    if try statistics?.fill(port, values) == true { return }
-                    guard port.name == network.door.inputName, values.count == width * height * input.channels, let target = values.baseAddress else {
-                        throw StageError.host("the engine asks for \(values.count) values of '\(port.name)', \(width * height * input.channels) were expected", stage: stage)
+                try StageMarks.during(mark) {
+                    try compiled.run(output: network.door.outputName) { port, values in
+                        if try statistics?.fill(port, values) == true { return }
+                        guard port.name == network.door.inputName, values.count == width * height * input.channels, let target = values.baseAddress else {
+                            throw StageError.host("the engine asks for \(values.count) values of '\(port.name)', \(width * height * input.channels) were expected", stage: stage)
+                        }
+                        try reader.copy(from: base, rowStride: rowStride, bands: input.bands, to: target, layout: layout)
+                    } read: { values, shape in
+                        try write(values, shape, tile, cell)
                     }
-                    try reader.copy(from: base, rowStride: rowStride, bands: input.bands, to: target, layout: layout)
-                } read: { values, shape in
-                    try write(values, shape, tile, cell)
                 }
             } catch let error as EngineError {
                 throw StageError.host(error.message, stage: stage, code: error.kind == .outOfMemory ? .memory : .internal)

@@ -89,7 +89,7 @@ public final class PluginLibrary: Sendable {
     private func callInit() -> Result<Void, StageError> {
         guard let initialise else { return .success(()) }
         var error = emptyStruct(aqt_error.self)
-        let code = initialise(host.pointer, &error)
+        let code = StageMarks.during(WorkerBoard.Call.text(stage: "", plugin: descriptor.name, function: "init()")) { initialise(host.pointer, &error) }
         guard code != AQT_OK else { return .success(()) }
         return .failure(StageError(code, error, stage: "", plugin: descriptor.name, call: "init()"))
     }

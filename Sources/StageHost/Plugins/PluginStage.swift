@@ -23,7 +23,7 @@ public struct PluginStage: Sendable {
         var instance: UnsafeMutableRawPointer?
         var error = emptyStruct(aqt_error.self)
         let cValues = CValues(arranged, of: declared.parameters)
-        let code = functions.stage.create(host, functions.pointer, cValues.pointers, &instance, &error)
+        let code = StageMarks.during(mark("create()")) { functions.stage.create(host, functions.pointer, cValues.pointers, &instance, &error) }
         guard code == AQT_OK else { throw failure(code, error, "create()") }
         return StageInstance(stage: self, instance: instance)
     }
@@ -46,6 +46,9 @@ public struct PluginStage: Sendable {
         return arranged
     }
 
+    /// What is said of a call into the stage should it not return.
+    func mark(_ call: String) -> String { WorkerBoard.Call.text(stage: id, plugin: library.descriptor.name, function: call) }
+
     func failure(_ code: Int32, _ error: aqt_error, _ call: String) -> StageError {
         StageError(code, error, stage: id, plugin: library.descriptor.name, call: call)
     }
@@ -60,15 +63,17 @@ public final class StageInstance: Sendable {
     public let stage: PluginStage
     // Handed to the plug-in only, which made it for use from any thread.
     private nonisolated(unsafe) let instance: UnsafeMutableRawPointer?
+    private let processMark: String
     /// Held during process() of stages that allow one call per instance.
     private let processing = Mutex<Void>(())
 
     init(stage: PluginStage, instance: UnsafeMutableRawPointer?) {
         self.stage = stage
         self.instance = instance
+        processMark = stage.mark("process()")
     }
 
-    deinit { stage.functions.stage.destroy(instance) }
+    deinit { StageMarks.during(stage.mark("destroy()")) { stage.functions.stage.destroy(instance) } }
 
     /// Asks the stage, once per image size, what comes out and what it needs. Any thread.
     ///
@@ -78,19 +83,19 @@ public final class StageInstance: Sendable {
         let images = CImages(inputs)
         var plan = emptyStruct(aqt_plan.self)
         var error = emptyStruct(aqt_error.self)
-        let code = stage.functions.stage.plan(instance, images.pointers, &plan, &error)
+        let code = StageMarks.during(stage.mark("plan()")) { stage.functions.stage.plan(instance, images.pointers, &plan, &error) }
         guard code == AQT_OK else { throw stage.failure(code, error, "plan()") }
         // From here on the plan is freed by its owner, also where its answer is refused.
         return try PluginPlan(instance: self, plan: plan, inputs: inputs, images: images).checked()
     }
 
-    func freePlan(_ plan: UnsafeMutablePointer<aqt_plan>) { stage.functions.stage.plan_free(instance, plan) }
+    func freePlan(_ plan: UnsafeMutablePointer<aqt_plan>) { StageMarks.during(stage.mark("plan_free()")) { stage.functions.stage.plan_free(instance, plan) } }
 
     func network(_ plan: UnsafePointer<aqt_plan>) throws(StageError) -> aqt_network {
         guard let function = stage.functions.stage.network else { throw stage.fault(.internal, "is no network stage") }
         var network = emptyStruct(aqt_network.self)
         var error = emptyStruct(aqt_error.self)
-        let code = function(instance, plan, &network, &error)
+        let code = StageMarks.during(stage.mark("network()")) { function(instance, plan, &network, &error) }
         guard code == AQT_OK else { throw stage.failure(code, error, "network()") }
         return network
     }
@@ -100,7 +105,7 @@ public final class StageInstance: Sendable {
                  _ output: UnsafePointer<aqt_tile>) throws(StageError) {
         guard let function = stage.functions.stage.process else { throw stage.fault(.internal, "computes no pixels itself") }
         var error = emptyStruct(aqt_error.self)
-        let code = serialised { function(instance, plan, job, inputs, output, &error) }
+        let code = serialised { StageMarks.during(processMark) { function(instance, plan, job, inputs, output, &error) } }
         guard code == AQT_OK else { throw stage.failure(code, error, "process()") }
     }
 

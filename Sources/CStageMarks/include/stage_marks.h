@@ -1,0 +1,40 @@
+/* What a worker process is doing, in memory that it shares with its supervisor: readable however the worker ended.
+ *
+ *     supervisor  <-- reads --  | signal | slot | what each thread calls ... |  <-- writes --  worker
+ *
+ * A thread that enters foreign code (a plug-in, the inference engine) takes a slot and writes what it calls; it clears the slot when the call returns. A
+ * handler of the signals that end a process writes which signal came and which slot its thread holds, and lets the signal have its way.
+ *
+ * In C, since a signal handler may call next to nothing, and thread-local storage must be there without being allocated. */
+#ifndef AQUATINT_STAGE_MARKS_H
+#define AQUATINT_STAGE_MARKS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { AQT_MARK_SLOTS = 64, AQT_MARK_TEXT = 240 };
+
+/* The bytes of a board. Zeros are an empty one. */
+size_t aqt_mark_board_size(void);
+/* Makes memory for one: a file descriptor that is closed by exec, or -1 with errno. */
+int aqt_mark_board_create(void);
+
+/* Where this process' marks go from now on; NULL: nowhere. The memory must stay. */
+void aqt_marks_attach(void *board);
+
+/* Says what the calling thread is about to call. Returns what aqt_mark_leave() wants. Calls nest. */
+int32_t aqt_mark_enter(const char *text);
+void aqt_mark_leave(int32_t mark);
+
+/* Handles the signals that end a process for a fault of its own. Once per process. */
+void aqt_marks_handle_faults(void);
+
+/* What a fault of this process writes to standard error and deletes: for runs without a supervisor. Both are copied; NULL: nothing. */
+void aqt_marks_last_words(const char *words);
+
+/* Copies the text of a slot; an empty text where it is free, or was torn. For the supervisor. */
+void aqt_mark_read(const void *board, int32_t slot, char out[AQT_MARK_TEXT]);
+int32_t aqt_mark_signal(const void *board);
+int32_t aqt_mark_signal_slot(const void *board);
+
+#endif

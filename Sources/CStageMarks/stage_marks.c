@@ -1,0 +1,106 @@
+#define _GNU_SOURCE
+#include "stage_marks.h"
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+typedef struct {
+    /* 0: free, 1: being written, 2: in use. */
+    _Atomic uint32_t is_used;
+    char text[AQT_MARK_TEXT];
+} mark_slot;
+
+typedef struct {
+    /* The signal that ended the process, 0: none. */
+    _Atomic int32_t signal_number;
+    /* 1 + the slot of the thread that was hit, 0: it held none. */
+    _Atomic int32_t signal_slot;
+    mark_slot slots[AQT_MARK_SLOTS];
+} mark_board;
+
+static _Atomic(mark_board *) the_board;
+/* 1 + the slot of the innermost call of this thread. The model makes it readable in a handler: nothing is allocated on first use. */
+static _Thread_local int32_t current __attribute__((tls_model("initial-exec")));
+static char last_words[512];
+static _Atomic uint32_t last_words_length;
+
+size_t aqt_mark_board_size(void) { return sizeof(mark_board); }
+
+int aqt_mark_board_create(void) {
+    int descriptor = memfd_create("aquatint-worker", MFD_CLOEXEC);
+    if (descriptor >= 0 && ftruncate(descriptor, sizeof(mark_board)) != 0) {
+        close(descriptor);
+        return -1;
+    }
+    return descriptor;
+}
+
+void aqt_marks_attach(void *board) { atomic_store(&the_board, board); }
+
+int32_t aqt_mark_enter(const char *text) {
+    mark_board *board = atomic_load_explicit(&the_board, memory_order_relaxed);
+    int32_t outer = current;
+    if (!board) return -1;
+    for (int32_t index = 0; index < AQT_MARK_SLOTS; index++) {
+        uint32_t free_slot = 0;
+        if (!atomic_compare_exchange_strong(&board->slots[index].is_used, &free_slot, 1)) continue;
+        strncpy(board->slots[index].text, text, AQT_MARK_TEXT - 1);
+        atomic_store(&board->slots[index].is_used, 2);
+        current = index + 1;
+        return outer * (AQT_MARK_SLOTS + 1) + index + 1;
+    }
+    return -1;
+}
+
+void aqt_mark_leave(int32_t mark) {
+    mark_board *board = atomic_load_explicit(&the_board, memory_order_relaxed);
+    if (mark < 0 || !board) return;
+    int32_t slot = mark % (AQT_MARK_SLOTS + 1) - 1;
+    current = mark / (AQT_MARK_SLOTS + 1);
+    if (slot >= 0) atomic_store(&board->slots[slot].is_used, 0);
+}
+
+static void on_fault(int number) {
+    mark_board *board = atomic_load_explicit(&the_board, memory_order_relaxed);
+    if (board) {
+        int32_t none = 0;
+        if (atomic_compare_exchange_strong(&board->signal_number, &none, number)) atomic_store(&board->signal_slot, current);
+    }
+    uint32_t length = atomic_exchange(&last_words_length, 0);
+    if (length) { ssize_t written = write(STDERR_FILENO, last_words, length); (void)written; }
+    /* SA_RESETHAND has put the default back: it ends the process as if nobody had looked. */
+    raise(number);
+}
+
+void aqt_marks_handle_faults(void) {
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = on_fault;
+    action.sa_flags = (int)(SA_RESETHAND | SA_NODEFER);
+    const int faults[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS };
+    for (size_t index = 0; index < sizeof faults / sizeof *faults; index++) sigaction(faults[index], &action, NULL);
+}
+
+void aqt_marks_last_words(const char *words) {
+    atomic_store(&last_words_length, 0);
+    if (!words) return;
+    size_t length = strlen(words);
+    if (length > sizeof last_words) length = sizeof last_words;
+    memcpy(last_words, words, length);
+    atomic_store(&last_words_length, (uint32_t)length);
+}
+
+void aqt_mark_read(const void *memory, int32_t slot, char out[AQT_MARK_TEXT]) {
+    const mark_board *board = memory;
+    out[0] = 0;
+    if (slot < 0 || slot >= AQT_MARK_SLOTS || atomic_load(&board->slots[slot].is_used) != 2) return;
+    memcpy(out, board->slots[slot].text, AQT_MARK_TEXT);
+    out[AQT_MARK_TEXT - 1] = 0;
+}
+
+int32_t aqt_mark_signal(const void *board) { return atomic_load(&((const mark_board *)board)->signal_number); }
+int32_t aqt_mark_signal_slot(const void *board) { return atomic_load(&((const mark_board *)board)->signal_slot); }

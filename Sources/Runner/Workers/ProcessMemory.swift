@@ -1,0 +1,56 @@
+internal import Glibc
+
+/// Resident memory of processes, from `/proc`.
+enum ProcessMemory {
+    /// Bytes that a process holds now; nil where it is gone.
+    static func resident(of process: pid_t) -> Int? {
+        // Size, resident, ... in pages.
+        guard let text = ProcFile.read("/proc/\(process)/statm") else { return nil }
+        let fields = text.split(separator: " ")
+        guard fields.count > 1, let pages = Int(fields[1]) else { return nil }
+        return pages * Int(getpagesize())
+    }
+
+    /// Seconds of processor time that a process has used; nil where it is gone.
+    static func processorTime(of process: pid_t) -> Double? {
+        // The name in parentheses may hold anything.
+        guard let text = ProcFile.read("/proc/\(process)/stat"), let end = text.lastIndex(of: ")") else { return nil }
+        let fields = text[end...].split(separator: " ")
+        guard fields.count > 13, let user = Double(fields[12]), let system = Double(fields[13]) else { return nil }
+        return (user + system) / Double(sysconf(Int32(_SC_CLK_TCK)))
+    }
+}
+
+/// The most that this process held between two moments.
+struct PeakMemory {
+    private init() {}
+
+    /// Forgets the peak so far. Where several images are in flight, each sees the peak of all.
+    static func begin() -> PeakMemory {
+        let file = open("/proc/self/clear_refs", O_WRONLY | O_CLOEXEC)
+        if file >= 0 {
+            _ = write(file, "5", 1)
+            close(file)
+        }
+        return PeakMemory()
+    }
+
+    /// Bytes; nil where the system does not tell.
+    func end() -> Int? {
+        guard let text = ProcFile.read("/proc/self/status"), let line = text.split(separator: "\n").first(where: { $0.hasPrefix("VmHWM:") }) else { return nil }
+        return line.split(whereSeparator: { !$0.isNumber }).first.flatMap { Int($0) }.map { $0 * 1024 }
+    }
+}
+
+/// Small files that the kernel makes up.
+private enum ProcFile {
+    static func read(_ path: String) -> String? {
+        let file = open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return nil }
+        defer { close(file) }
+        return withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 1) { buffer in
+            let count = Glibc.read(file, buffer.baseAddress, buffer.count)
+            return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : nil
+        }
+    }
+}

@@ -1,0 +1,287 @@
+internal import Foundation
+internal import Inference
+internal import StageHost
+
+/// One place in the workforce: a worker process, and the next one where that is lost or has grown too large.
+///
+/// Every method from any thread. The process is started when it is needed first.
+final class SupervisedWorker: Sendable {
+    let places: Int
+    private let setup: WorkerSetup
+    private let limits: WorkerLimits
+    /// How a stage's id is shown: with its place in the pipeline.
+    private let stageLabel: @Sendable (String) -> String?
+
+    private struct State {
+        var process: WorkerProcess?
+        /// One that has not taken its setup yet.
+        var starting: WorkerProcess?
+        var isStarting = false
+        /// What networks choose their arithmetic on, in every process alike.
+        var rehearsal: [PlannedImage] = []
+        var flights: [Int: Flight] = [:]
+        /// One image has the worker for itself.
+        var isReserved = false
+        /// Grown too large: no more images, and another process once the last one is made.
+        var isRetiring = false
+        var isAbandoned = false
+        /// Why the watch has ended the process; with the index of the image that it was for, where it was for one.
+        var verdict: (index: Int?, failure: ImageFailure)?
+        /// What it held after its first images: more than that is growth.
+        var restingMemory: Int?
+        var madeCount = 0
+        /// The processor time that it had used when that was last seen to have grown.
+        var lastActivity: (time: Double, at: ContinuousClock.Instant)?
+        var notes: [String] = []
+    }
+
+    private let state = Monitor(State())
+
+    init(setup: WorkerSetup, limits: WorkerLimits, stageLabel: @escaping @Sendable (String) -> String?) {
+        (self.setup, self.limits, self.stageLabel) = (setup, limits, stageLabel)
+        places = setup.lanes + 1
+    }
+
+    /// Images in hand.
+    var load: Int { state.withLock { $0.flights.count } }
+
+    func newNotes() -> [String] {
+        state.withLock { state in
+            defer { state.notes = [] }
+            return state.notes
+        }
+    }
+
+    // MARK: images
+
+    func prepare(_ images: [PlannedImage]) throws(RunError) -> [String] {
+        state.withLock { $0.rehearsal = images }
+        try start()
+        return newNotes()
+    }
+
+    func make(_ planned: PlannedImage, while isWanted: () -> Bool, progress: @escaping @Sendable (ImageProgress) -> Void) throws(FailedImage) -> MadeImage? {
+        var isAlone = false, losses = 0
+        while true {
+            let flight = Flight(index: planned.index, progress: progress)
+            do throws(RunError) {
+                guard try admit(flight, planned, alone: isAlone, while: isWanted) else { return nil }
+            } catch {
+                throw FailedImage(ImageFailure("worker", error.description, endsRun: error))
+            }
+            let outcome = flight.wait()
+            if isAlone { state.withLock { $0.isReserved = false } }
+            switch outcome {
+            case .made(let made): return made
+            case .failed(let failure): throw failure
+            case .lost(let failure, let blame):
+                losses += 1
+                if blame == .certain || losses > 4 || state.withLock({ $0.isAbandoned }) { throw failure }
+                // Several images were computed in that process: whichever it was is lost again when it is alone.
+                isAlone = blame == .suspected
+            }
+        }
+    }
+
+    /// Gives up what is being made.
+    func abandon() {
+        let (process, indices) = state.withLock { state in
+            state.isAbandoned = true
+            return (state.process, Array(state.flights.keys))
+        }
+        for index in indices { process?.channel.send(WorkerOrder.cancel(index)) }
+        DispatchQueue.global().asyncAfter(deadline: .now() + WorkerLimits.grace) { [self] in
+            state.withLock { state in
+                state.starting?.kill()
+                guard !state.flights.isEmpty else { return }
+                state.verdict = (nil, ImageFailure("cancelled", "given up"))
+                state.process?.kill()
+            }
+        }
+    }
+
+    /// Ends the process, which has nothing to do any more, and waits for its end.
+    func close() {
+        guard let process = state.withLock({ $0.process }) else { return }
+        process.channel.hangUp()
+        DispatchQueue.global().asyncAfter(deadline: .now() + WorkerLimits.grace) { process.kill() }
+        state.wait { state in state.process == nil ? () : nil }
+    }
+
+    /// Waits for a place, and hands the image over.
+    ///
+    /// - Returns: whether it was still wanted then.
+    private func admit(_ flight: Flight, _ planned: PlannedImage, alone: Bool, while isWanted: () -> Bool) throws(RunError) -> Bool {
+        while true {
+            try start()
+            let process = state.wait { state -> WorkerProcess?? in
+                guard isWanted() else { return .some(nil) }
+                // Gone meanwhile.
+                guard let process = state.process else { return .some(nil) }
+                let isFree = !state.isReserved && (alone ? state.flights.isEmpty : state.flights.count < places)
+                guard isFree, !state.isRetiring else { return nil }
+                state.flights[flight.index] = flight
+                state.isReserved = alone
+                return .some(process)
+            }
+            if let process {
+                // Where the order does not arrive, the end of the process, which its reader sees, is the answer.
+                process.channel.send(WorkerOrder.make(planned))
+                return true
+            }
+            if !isWanted() { return false }
+        }
+    }
+
+    // MARK: the process
+
+    /// Makes sure that there is a process which has taken the setup.
+    private func start() throws(RunError) {
+        let isMine = state.wait { state -> Bool? in
+            if state.process != nil { return false }
+            if state.isStarting { return nil }
+            state.isStarting = true
+            return true
+        }
+        guard isMine else { return }
+        do throws(RunError) {
+            while true {
+                let rehearsal = state.withLock { $0.rehearsal }
+                if let (process, notes) = try launch(rehearsal) {
+                    state.withLock { state in
+                        let known = (state.rehearsal, state.notes, state.isReserved, state.isAbandoned)
+                        state = State(process: process)
+                        (state.rehearsal, state.notes, state.isReserved, state.isAbandoned) = known
+                        state.notes += notes
+                    }
+                    Thread { [self] in listen(to: process) }.start()
+                    return
+                }
+                // A picture took it down while networks were tried on it. Its own turn will show that; the next process does without.
+                state.withLock { $0.rehearsal = [] }
+            }
+        } catch {
+            state.withLock { state in
+                state.isStarting = false
+                state.starting = nil
+            }
+            throw error
+        }
+    }
+
+    /// Starts a process; nil where it is lost at the rehearsal.
+    private func launch(_ rehearsal: [PlannedImage]) throws(RunError) -> (WorkerProcess, notes: [String])? {
+        let process = try WorkerProcess()
+        state.withLock { state in
+            state.starting = process
+            state.lastActivity = nil
+        }
+        func answer() -> WorkerAnswer? { process.channel.receive(WorkerAnswer.self) }
+        func refuse(_ error: RunError) -> RunError {
+            process.channel.hangUp()
+            _ = process.wait()
+            return error
+        }
+        process.channel.send(WorkerOrder.begin(setup))
+        switch answer() {
+        case .ready?: break
+        case .refused(let error)?: throw refuse(error)
+        default:
+            let end = process.wait()
+            throw RunError(.unavailable, "a worker process was lost before its first image: it was ended by \(end.description)",
+                           hint: "a plug-in or a model of the pipeline is broken; 'aquatint plugins list' shows where plug-ins come from")
+        }
+        process.channel.send(WorkerOrder.prepare(rehearsal))
+        switch answer() {
+        case .prepared(let notes)?: return (process, notes)
+        case .refused(let error)?: throw refuse(error)
+        default:
+            let end = process.wait()
+            guard !rehearsal.isEmpty else { throw RunError(.unavailable, "a worker process was lost before its first image: it was ended by \(end.description)") }
+            return nil
+        }
+    }
+
+    /// Takes answers until there are no more, and then finds out what became of the images.
+    private func listen(to process: WorkerProcess) {
+        while let answer = process.channel.receive(WorkerAnswer.self) { take(answer, from: process) }
+        let end = process.wait()
+        let (flights, verdict) = state.withLock { state in
+            defer {
+                state.flights = [:]
+                state.process = nil
+            }
+            return (Array(state.flights.values), state.verdict)
+        }
+        let failure = FailedImage(verdict?.failure ?? failure(of: end))
+        let computing = flights.filter { $0.phase == .computing }.count
+        for flight in flights {
+            let blame: Flight.Blame = if let index = verdict?.index { index == flight.index ? .certain : .none }
+                else if flight.phase != .computing { .none }
+                else { computing == 1 ? .certain : .suspected }
+            flight.end(.lost(failure, blame))
+        }
+    }
+
+    private func failure(of end: WorkerProcess.End) -> ImageFailure {
+        ImageFailure("crash", stage: end.call.flatMap(label), "its worker process was ended by \(end.description)")
+    }
+
+    private func label(_ call: WorkerBoard.Call) -> String? { call.stage.isEmpty ? nil : stageLabel(call.stage) ?? call.stage }
+
+    private func take(_ answer: WorkerAnswer, from process: WorkerProcess) {
+        func flight(_ index: Int) -> Flight? { state.withLock { $0.flights[index] } }
+        switch answer {
+        case .ready, .refused, .prepared: break
+        case .begun(let index): flight(index)?.begin(limit: limits.timeout.map { $0 + WorkerLimits.grace })
+        case .progress(let index, let fraction): flight(index)?.progress(.fraction(fraction))
+        case .committing(let index): flight(index)?.commit()
+        case .made(let index, let made, let worker): end(index, .made(made), worker, process)
+        case .failed(let index, let failure, let worker): end(index, .failed(failure), worker, process)
+        }
+    }
+
+    private func end(_ index: Int, _ outcome: Flight.Outcome, _ worker: WorkerState, _ process: WorkerProcess) {
+        let (flight, isOver) = state.withLock { state in
+            state.notes += worker.notes
+            state.madeCount += 1
+            // The first images fill caches.
+            if state.madeCount == 3 { state.restingMemory = worker.resident }
+            if let usual = state.restingMemory, worker.resident > limits.memoryAtRest, worker.resident > usual + usual / 2 { state.isRetiring = true }
+            let flight = state.flights.removeValue(forKey: index)
+            return (flight, state.isRetiring && state.flights.isEmpty)
+        }
+        // Nothing more is asked of it; its reader sees it end, and the next image starts another.
+        if isOver { process.channel.hangUp() }
+        flight?.end(outcome)
+    }
+
+    // MARK: the watch
+
+    /// Ends the process where it goes beyond its limits.
+    func check() {
+        guard let process = state.withLock({ $0.process ?? $0.starting }) else { return }
+        let now = ContinuousClock.now, resident = process.resident ?? 0, activity = process.processorTime ?? 0
+        state.withLock { state in
+            guard state.process === process || state.starting === process, state.verdict == nil else { return }
+            if let late = state.flights.values.first(where: { $0.isOverdue(at: now) }) { state.verdict = (late.index, timeoutFailure(process)) }
+            if resident > limits.memory, !state.flights.isEmpty {
+                state.verdict = (nil, ImageFailure("memory", "its worker process held \(byteText(resident)), more than the \(byteText(limits.memory)) that one may hold (--max-memory)"))
+            }
+            let isIdle = state.flights.isEmpty && state.starting == nil
+            if isIdle || state.lastActivity.map({ activity > $0.time }) ?? true {
+                state.lastActivity = (activity, now)
+            } else if let last = state.lastActivity, now - last.at > .seconds(WorkerLimits.standstill) {
+                let place = process.call.map { " in \(WorkerProcess.End.name(of: $0))" } ?? ""
+                state.verdict = (nil, ImageFailure("hang", "nothing has happened\(place) for \(Int(WorkerLimits.standstill)) seconds"))
+            }
+            if state.verdict != nil { process.kill() }
+        }
+    }
+
+    private func timeoutFailure(_ process: WorkerProcess) -> ImageFailure {
+        let call = process.call
+        let place = call.map { ", and did not give up in \(WorkerProcess.End.name(of: $0))" } ?? ""
+        return ImageFailure("timeout", stage: call.flatMap(label), "took longer than the \(limits.timeout ?? 0) seconds of limits.timeout\(place)")
+    }
+}

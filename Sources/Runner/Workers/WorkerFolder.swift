@@ -1,0 +1,31 @@
+internal import Foundation
+
+/// The temporary folder of one worker process: what libvips and stages put there goes with the worker, however that ends.
+///
+/// `TMPDIR/aquatint-<supervisor's process id>-<number>@<place>.tmp`; see ``OutputTransaction`` for the place.
+struct WorkerFolder: Sendable {
+    let path: String
+    static let nameSuffix = ".tmp"
+    private static let variable = "TMPDIR"
+
+    /// - Throws: `RunError` 74 where it cannot be made.
+    init() throws(RunError) {
+        path = OutputTransaction.uniqueName(in: FileManager.default.temporaryDirectory.path, suffix: Self.nameSuffix)
+        guard mkdir(path, 0o700) == 0 else {
+            throw RunError(.inputOutput, "the temporary folder '\(path)' cannot be made: \(String(cString: strerror(errno)))", hint: "TMPDIR names another place")
+        }
+    }
+
+    /// This process' environment, with the folder as the place for temporary files.
+    var environment: [String] {
+        ProcessInfo.processInfo.environment.filter { $0.key != Self.variable }.map { "\($0.key)=\($0.value)" } + ["\(Self.variable)=\(path)"]
+    }
+
+    func remove() { try? FileManager.default.removeItem(atPath: path) }
+
+    /// Removes the folder that this process was given, where it was given one: for the end of a worker whose supervisor is gone.
+    static func removeOwn() {
+        guard let path = ProcessInfo.processInfo.environment[variable], path.hasSuffix(nameSuffix), Path.base(path).hasPrefix("aquatint-") else { return }
+        try? FileManager.default.removeItem(atPath: path)
+    }
+}

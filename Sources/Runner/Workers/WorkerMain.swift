@@ -1,0 +1,127 @@
+internal import Foundation
+internal import Inference
+internal import PipelineLanguage
+public import StageHost
+internal import Synchronization
+internal import Vips
+
+/// The process that makes images for a supervisor: `aquatint worker`, started by ``WorkerProcess``.
+///
+///     supervisor ── begin, prepare, make, make, ... ──▶ reads orders ──▶ threads, one for each image in hand
+///                ◀── ready, begun, progress, made, ... ────────────────────┘
+///
+/// It ends when the supervisor closes the channel, or is gone: nothing partial stays behind then.
+public final class WorkerMain: Sendable {
+    private let channel: MessageChannel
+    private let library: @Sendable ([String]) throws -> StageLibrary
+    private let maker = Mutex<LocalMaker?>(nil)
+    private let waiting = Mutex<[PlannedImage]>([])
+    private let arrived = DispatchSemaphore(value: 0)
+
+    /// - Parameters:
+    ///   - channel: the descriptor of a socket, taken over.
+    ///   - board: the descriptor of the supervisor's ``WorkerBoard``.
+    ///   - library: libvips and the plug-ins of these folders.
+    public init(channel: Int32, board: Int32, library: @escaping @Sendable ([String]) throws -> StageLibrary) {
+        // Ctrl-C goes to every process of the terminal: what it means is for the supervisor to say.
+        for number in [SIGINT, SIGTERM, SIGHUP, SIGPIPE] { signal(number, SIG_IGN) }
+        self.channel = MessageChannel(descriptor: channel)
+        self.library = library
+        WorkerBoard.attach(board)
+        // What a plug-in prints is for people; the supervisor's standard output is for programs.
+        dup2(STDERR_FILENO, STDOUT_FILENO)
+        // Where memory runs out, one image is to be lost, not the run.
+        if let file = FileHandle(forWritingAtPath: "/proc/self/oom_score_adj") { try? file.write(contentsOf: Data("500".utf8)) }
+    }
+
+    /// Serves until the supervisor has no more to do.
+    public func run() {
+        while let order = channel.receive(WorkerOrder.self) {
+            switch order {
+            case .begin(let setup): begin(setup)
+            case .prepare(let images): prepare(images)
+            case .make(let planned):
+                waiting.withLock { $0.append(planned) }
+                arrived.signal()
+            case .cancel(let index): maker.withLock { $0 }?.cancel(index)
+            }
+        }
+        OutputTransaction.abandonAll()
+        WorkerFolder.removeOwn()
+    }
+
+    private func begin(_ setup: WorkerSetup) {
+        do throws(RunError) {
+            let maker = try made(setup)
+            self.maker.withLock { $0 = maker }
+            for _ in 0..<maker.places {
+                let thread = Thread { [self] in serve(maker) }
+                // What libvips recurses through, as deep as pipelines go.
+                thread.stackSize = 8 << 20
+                thread.start()
+            }
+            channel.send(WorkerAnswer.ready)
+        } catch {
+            channel.send(WorkerAnswer.refused(error))
+        }
+    }
+
+    private func made(_ setup: WorkerSetup) throws(RunError) -> LocalMaker {
+        VipsLibrary.returnLargeBlocks()
+        let library: StageLibrary
+        do {
+            library = try self.library(setup.pluginPath)
+        } catch {
+            throw RunError(.unavailable, "\(error)")
+        }
+        VipsLibrary.setConcurrency(setup.threads)
+        if setup.isVerbose { VipsLibrary.onWarning { text in FileHandle.standardError.write(Data("libvips: \(text)\n".utf8)) } }
+        let pipeline: Pipeline
+        do throws(Diagnostics) {
+            pipeline = try Pipeline.read(SourceText(name: setup.name, text: setup.text)).0
+        } catch {
+            throw RunError(.invalidPipeline, error.all.map(\.message).joined(separator: "; "))
+        }
+        guard let precision = PrecisionRequest(name: setup.precision) else { throw RunError(.usage, "there is no precision '\(setup.precision)'") }
+        var neural = NeuralSettings(precision: precision, device: setup.device, threads: setup.neuralThreads, isShared: setup.isShared, cacheFolder: setup.cacheFolder)
+        neural.fuses = setup.fuses
+        let request = try RunRequest(library: library, pipeline: pipeline, set: setup.set, neural: neural, memory: setup.memory)
+        return LocalMaker(session: try RunSession(request), lanes: setup.lanes, memory: setup.memoryPerImage)
+    }
+
+    private func prepare(_ images: [PlannedImage]) {
+        guard let maker = maker.withLock({ $0 }) else { return }
+        do throws(RunError) {
+            channel.send(WorkerAnswer.prepared(notes: try maker.prepare(images)))
+        } catch {
+            channel.send(WorkerAnswer.refused(error))
+        }
+    }
+
+    private func serve(_ maker: LocalMaker) {
+        let channel = channel
+        while true {
+            arrived.wait()
+            guard let planned = waiting.withLock({ $0.isEmpty ? nil : $0.removeFirst() }) else { continue }
+            let lastTold = Atomic<Int>(0)
+            do throws(FailedImage) {
+                let made = try maker.make(planned, while: { true }, progress: { progress in
+                    switch progress {
+                    case .begun: channel.send(WorkerAnswer.begun(planned.index))
+                    case .fraction(let fraction):
+                        // Hundredths are as fine as anybody looks.
+                        let hundredth = Int(fraction * 100)
+                        if lastTold.exchange(hundredth, ordering: .relaxed) != hundredth { channel.send(WorkerAnswer.progress(planned.index, fraction)) }
+                    }
+                }, committing: { channel.send(WorkerAnswer.committing(planned.index)) })
+                if let made { channel.send(WorkerAnswer.made(planned.index, made, state: state(maker))) }
+            } catch {
+                channel.send(WorkerAnswer.failed(planned.index, error, state: state(maker)))
+            }
+        }
+    }
+
+    private func state(_ maker: LocalMaker) -> WorkerState {
+        WorkerState(notes: maker.newNotes(), resident: ProcessMemory.resident(of: getpid()) ?? 0)
+    }
+}

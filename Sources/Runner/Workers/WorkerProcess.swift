@@ -1,0 +1,122 @@
+internal import Foundation
+internal import Glibc
+internal import StageHost
+internal import Synchronization
+
+/// A running worker process, as its supervisor holds it: the channel, and how it ends.
+final class WorkerProcess: Sendable {
+    let process: pid_t
+    let channel: MessageChannel
+    private let board: WorkerBoard
+    private let folder: WorkerFolder
+    private let isReaped = Mutex(false)
+
+    /// How a worker ended.
+    struct End: Sendable {
+        /// The signal that ended it, or nil where it left by itself.
+        var signal: Int32?
+        /// The status that it left with.
+        var status: Int32
+        /// The foreign code that faulted, or the only one that was running.
+        var call: WorkerBoard.Call?
+    }
+
+    /// Starts a worker of this very program.
+    ///
+    /// - Throws: `RunError` 74 where the system has no process, socket or memory for it.
+    init() throws(RunError) {
+        func fail(_ what: String, _ code: Int32) -> RunError { RunError(.inputOutput, "a worker process cannot be started: \(what): \(String(cString: strerror(code)))") }
+        guard let board = WorkerBoard() else { throw fail("shared memory", errno) }
+        var ends: [Int32] = [-1, -1]
+        guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0, &ends) == 0 else { throw fail("socket", errno) }
+        channel = MessageChannel(descriptor: ends[0])
+        defer { close(ends[1]) }
+        self.board = board
+        folder = try WorkerFolder()
+
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        // High numbers first, so that neither is overwritten by the other; the copies are not closed by exec.
+        let high: [Int32] = [Self.channelNumber, Self.boardNumber]
+        for (from, to) in zip([ends[1], board.descriptor], high) { posix_spawn_file_actions_adddup2(&actions, from, to) }
+        posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
+
+        let words = ["aquatint", "worker", "--channel", "\(Self.channelNumber)", "--board", "\(Self.boardNumber)"]
+        var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) }
+        arguments.append(nil)
+        defer { for argument in arguments { free(argument) } }
+        var process: pid_t = 0
+        var environment: [UnsafeMutablePointer<CChar>?] = folder.environment.map { strdup($0) }
+        environment.append(nil)
+        defer { for entry in environment { free(entry) } }
+        let code = posix_spawn(&process, "/proc/self/exe", &actions, nil, arguments, environment)
+        guard code == 0 else { throw fail("exec", code) }
+        self.process = process
+    }
+
+    private static let channelNumber: Int32 = 200
+    private static let boardNumber: Int32 = 201
+
+    /// Ends it at once. Safe at any time: a process that was waited for is left alone, since another may have its number.
+    func kill() {
+        isReaped.withLock { isReaped in
+            if !isReaped { _ = Glibc.kill(process, SIGKILL) }
+        }
+    }
+
+    /// Waits for its end. Once, by who has seen its channel close.
+    func wait() -> End {
+        var status: Int32 = 0
+        // Known to have ended before its number is given back: `kill` must not hit another.
+        var information = siginfo_t()
+        while waitid(P_PID, id_t(process), &information, WEXITED | WNOWAIT) != 0, errno == EINTR {}
+        isReaped.withLock { isReaped in
+            while waitpid(process, &status, 0) < 0, errno == EINTR {}
+            isReaped = true
+        }
+        folder.remove()
+        let signal = status & 0x7F
+        let calls = board.calls
+        if let fault = board.fault { return End(signal: signal == 0 ? fault.signal : signal, status: status >> 8 & 0xFF, call: fault.call ?? (calls.count == 1 ? calls[0] : nil)) }
+        return End(signal: signal == 0 ? nil : signal, status: status >> 8 & 0xFF, call: calls.count == 1 ? calls[0] : nil)
+    }
+
+    /// What it is in the midst of, where that is one thing.
+    var call: WorkerBoard.Call? {
+        let calls = board.calls
+        return calls.count == 1 ? calls[0] : nil
+    }
+
+    /// Bytes that it holds; nil where it is gone.
+    var resident: Int? { ProcessMemory.resident(of: process) }
+    var processorTime: Double? { ProcessMemory.processorTime(of: process) }
+}
+
+extension WorkerProcess.End {
+    /// `SIGSEGV (a bad memory access) in process() of the stage 'grain' of the plug-in 'acme'`.
+    var description: String {
+        let what = signal.map(Self.name(of:)) ?? "leaving with status \(status)"
+        guard let call else { return "\(what), in libvips, a codec or the host" }
+        return "\(what) in \(Self.name(of: call))"
+    }
+
+    static func name(of call: WorkerBoard.Call) -> String {
+        if call.plugin.isEmpty { return call.function }
+        return call.stage.isEmpty ? "\(call.function) of the plug-in '\(call.plugin)'" : "\(call.function) of the stage '\(call.stage)' of the plug-in '\(call.plugin)'"
+    }
+
+    static func name(of signal: Int32) -> String {
+        switch signal {
+        case SIGSEGV: "SIGSEGV (a bad memory access)"
+        case SIGBUS: "SIGBUS (a bad memory access, or a file that was cut short)"
+        case SIGABRT: "SIGABRT (it gave itself up)"
+        case SIGILL: "SIGILL (an instruction that this processor has not, or a trap)"
+        case SIGTRAP: "SIGTRAP (a trap)"
+        case SIGFPE: "SIGFPE (a division by zero)"
+        case SIGKILL: "SIGKILL (killed, perhaps for want of memory)"
+        case SIGSYS: "SIGSYS (a forbidden system call)"
+        default: "signal \(signal)"
+        }
+    }
+}

@@ -1,0 +1,88 @@
+internal import CStageMarks
+internal import Glibc
+
+/// Says which foreign code this process is in, for the one who has to explain how it ended: see `stage_marks.h`.
+enum StageMarks {
+    /// Calls foreign code.
+    ///
+    /// - Parameter call: the text of a ``WorkerBoard/Call``.
+    static func during<Result, Failure: Error>(_ call: String, _ body: () throws(Failure) -> Result) throws(Failure) -> Result {
+        let mark = call.withCString { aqt_mark_enter($0) }
+        defer { aqt_mark_leave(mark) }
+        return try body()
+    }
+}
+
+/// A page of memory that a worker process writes what it calls on, and its supervisor reads when it has ended.
+public final class WorkerBoard: Sendable {
+    /// The memory as a file: handed to the worker.
+    public let descriptor: Int32
+    private nonisolated(unsafe) let memory: UnsafeMutableRawPointer
+
+    /// Foreign code that a thread is, or was, in.
+    public struct Call: Sendable, Hashable {
+        /// The id of the stage, or an empty text.
+        public var stage: String
+        /// The name of the plug-in, or an empty text for the inference engine.
+        public var plugin: String
+        /// `process()`, or what the engine does.
+        public var function: String
+
+        /// The three with tabs between them.
+        static func text(stage: String, plugin: String, function: String) -> String { "\(stage)\t\(plugin)\t\(function)" }
+
+        init?(text: String) {
+            let parts = text.split(separator: "\t", omittingEmptySubsequences: false).map { cleaned(String($0)) }
+            guard parts.count == 3 else { return nil }
+            (stage, plugin, function) = (parts[0], parts[1], parts[2])
+        }
+    }
+
+    /// Makes an empty board; nil where the system has no memory for it.
+    public init?() {
+        descriptor = aqt_mark_board_create()
+        guard descriptor >= 0, let memory = mmap(nil, aqt_mark_board_size(), PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0), memory != MAP_FAILED else {
+            if descriptor >= 0 { close(descriptor) }
+            return nil
+        }
+        self.memory = memory
+    }
+
+    deinit {
+        munmap(memory, aqt_mark_board_size())
+        close(descriptor)
+    }
+
+    /// The signal by which the worker faulted, and what the thread that it hit was calling; nil where it did not fault, or could not say so.
+    public var fault: (signal: Int32, call: Call?)? {
+        let number = aqt_mark_signal(memory)
+        guard number != 0 else { return nil }
+        return (number, call(in: aqt_mark_signal_slot(memory) - 1))
+    }
+
+    /// All calls that have not returned.
+    public var calls: [Call] { (0..<Int32(AQT_MARK_SLOTS)).compactMap(call(in:)) }
+
+    private func call(in slot: Int32) -> Call? {
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(AQT_MARK_TEXT)) { text in
+            guard let base = text.baseAddress else { return nil }
+            aqt_mark_read(memory, slot, base)
+            return Call(text: String(cString: base))
+        }
+    }
+
+    /// Makes the board of that descriptor the one that this process writes to for the rest of its life, and has faults recorded on it.
+    public static func attach(_ descriptor: Int32) {
+        let memory = mmap(nil, aqt_mark_board_size(), PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0)
+        guard let memory, memory != MAP_FAILED else { return }
+        aqt_marks_attach(memory)
+        aqt_marks_handle_faults()
+    }
+
+    /// For a process without a supervisor: writes `words` to standard error should it fault. An empty text: nothing is left to say.
+    public static func setLastWords(_ words: String) {
+        if words.isEmpty { aqt_marks_last_words(nil) } else { words.withCString { aqt_marks_last_words($0) } }
+    }
+
+    public static func handleFaults() { aqt_marks_handle_faults() }
+}
