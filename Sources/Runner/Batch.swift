@@ -41,16 +41,17 @@ public final class Batch: Sendable {
     }
 
     private let state = Mutex(State())
+    /// What has computed the networks, once one was.
+    private let engine = Mutex<String?>(nil)
 
     /// Runs to the end, or until a signal, a full disk, or the first failure with `failsFast` ends it.
     ///
     /// - Throws: `RunError` where no image can be made at all: a stage that cannot be created, a second image that is missing.
     public func run() throws(RunError) -> RunSummary {
         let start = Date()
-        report(.started(header))
+        report(.started(RunHeader(plan, request: request, settings: settings, schedule: schedule)))
         for folder in plan.unreadable {
-            finish(ImageReport(index: -1, input: folder.path, outputs: [], status: .failed, failure: .init(code: "load", stage: nil, message: folder.reason),
-                               notes: [], seconds: 0, pixels: 0, inputBytes: 0))
+            finish(ImageReport(unreadable: folder))
         }
         clearLeftovers()
         let wanted = plan.images.filter { !isSettled($0) }
@@ -60,6 +61,10 @@ public final class Batch: Sendable {
             return state.summary
         }
         summary.strays = plan.strays.count
+        summary.shard = plan.shard
+        summary.versions = request.versions
+        summary.versions.engine = engine.withLock { $0 }
+        summary.stopped = summary.stopped ?? stop.error
         summary.seconds = Date().timeIntervalSince(start)
         report(.finished(summary))
         return summary
@@ -81,13 +86,6 @@ public final class Batch: Sendable {
 
     /// Networks choose their arithmetic on the first of these that can be opened.
     private static let rehearsalImages = 4
-
-    private var header: RunHeader {
-        RunHeader(
-            pipeline: request.pipeline.source.name, images: plan.images.count, inputBytes: plan.images.reduce(0) { $0 &+ $1.bytes }, skipped: plan.strays,
-            jobs: schedule.jobs, threadsPerImage: schedule.threads, memoryBudget: schedule.memory,
-            engine: request.usesNetworks ? "networks in \(settings.precision == .auto ? "automatic precision" : settings.precision.description) on \(settings.device)" : nil)
-    }
 
     private var shouldContinue: Bool {
         stop.state == .running && state.withLock { $0.summary.stopped == nil }
@@ -155,6 +153,7 @@ public final class Batch: Sendable {
             result.stages = made.stages
             result.precision = made.precision
             result.peakMemory = made.peakMemory
+            if let used = made.engine { engine.withLock { $0 = used } }
             result.inputSize = made.inputSize
             result.outputSizes = made.outputSizes
             do throws(ImageFailure) {
@@ -170,7 +169,7 @@ public final class Batch: Sendable {
     }
 
     private func emptyReport(_ planned: PlannedImage) -> ImageReport {
-        ImageReport(index: planned.index, input: planned.input.path, outputs: planned.outputs, status: .done, notes: [], seconds: 0, pixels: 0, inputBytes: planned.bytes)
+        ImageReport(planned)
     }
 
     private func fail(_ planned: PlannedImage, _ failure: ImageFailure, notes: [String] = [], seconds: Double = 0) {
@@ -218,6 +217,16 @@ public final class Batch: Sendable {
             }
         }
         report(.imageFinished(result))
+    }
+}
+
+extension RunHeader {
+    init(_ plan: RunPlan, request: RunRequest, settings: RunSettings, schedule: Schedule) {
+        self.init(
+            pipeline: request.pipeline.source.name, images: plan.images.count, inputBytes: plan.images.reduce(0) { $0 &+ $1.bytes }, skipped: plan.strays,
+            jobs: schedule.jobs, threadsPerImage: schedule.threads, memoryBudget: schedule.memory,
+            engine: request.usesNetworks ? "networks in \(settings.precision == .auto ? "automatic precision" : settings.precision.description) on \(settings.device)" : nil,
+            shard: plan.shard, versions: request.versions)
     }
 }
 

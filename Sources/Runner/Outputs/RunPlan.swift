@@ -10,6 +10,8 @@ public struct RunPlan: Sendable {
     public var unreadable: [Stray]
     /// The folder that the journal is kept in; nil where `-o` is a file.
     public var journalFolder: String?
+    /// Which part of a larger plan this is.
+    public var shard: Shard?
 }
 
 /// One input and where its results go.
@@ -21,6 +23,8 @@ public struct PlannedImage: Sendable, Codable {
     public var bytes: Int64
     /// Why it cannot be made, where that is known already: a format that nothing writes, a name that cannot be.
     public var problem: String?
+    /// What `{index}` stands for: its place in the whole plan, from 1, or the one that it had in an earlier run.
+    public var number: Int { input.number ?? index + 1 }
 }
 
 extension RunPlan {
@@ -46,7 +50,7 @@ extension RunPlan {
             for output in pipeline.outputs {
                 let path: String
                 do throws(RunError) {
-                    path = file ? settings.output : try Self.name(output, for: input, index: index, request: request, folder: settings.output)
+                    path = file ? settings.output : try Self.name(output, for: input, number: input.number ?? index + 1, request: request, folder: settings.output)
                     try Self.checkWritable(path, input, catalogue)
                 } catch {
                     problem = error
@@ -75,9 +79,9 @@ extension RunPlan {
         return !path.hasSuffix("/") && !ext.isEmpty && catalogue.saver(forExtension: ext) != nil
     }
 
-    private static func name(_ output: OutputSpec, for input: InputFile, index: Int, request: RunRequest, folder: String) throws(RunError) -> String {
+    private static func name(_ output: OutputSpec, for input: InputFile, number: Int, request: RunRequest, folder: String) throws(RunError) -> String {
         let (stem, ext) = Path.split(input.name)
-        let fields = TemplateFields(stem: stem, ext: ext, dir: input.folder, index: index + 1)
+        let fields = TemplateFields(stem: stem, ext: ext, dir: input.folder, index: number)
         do {
             return Path.join(folder, try output.fileName(fields, in: Environment(variables: request.variables)))
         } catch {
