@@ -13,7 +13,7 @@ struct Run: ParsableCommand {
     var pipeline: String
 
     @Argument(help: "Files, folders (taken with all below them) and patterns; '-' reads a list from standard input.")
-    var inputs: [String]
+    var inputs: [String] = []
 
     @Option(name: .shortAndLong, help: ArgumentHelp("The folder to write to, or a file for one input.", valueName: "out"))
     var output: String
@@ -60,12 +60,15 @@ struct Run: ParsableCommand {
     @Option(help: "Colour: auto, always or never.")
     var color = Terminal.Colour.auto
 
+    @OptionGroup var records: RecordOptions
     @OptionGroup var compute: ComputeOptions
     @OptionGroup var paths: PathOptions
 
     func run() throws {
         VipsLibrary.returnLargeBlocks()
         let terminal = Terminal(colour: color)
+        try records.check(inputs: inputs)
+        let shard = try records.part()
         let set = try settings(set)
         var run = try compute.settings(output: output)
         run.overwrite = overwrite
@@ -78,22 +81,40 @@ struct Run: ParsableCommand {
         let pipeline = try LoadedPipeline(pipeline, lookup: paths.lookup, library: library, set: set).usable(terminal)
         VipsLibrary.onWarning { text in if verbose { Terminal.standardError("libvips: \(text)\n") } }
 
-        let found = try selection().resolve(knownExtensions: Self.loadable) { Image.loader(forFile: $0) != nil }
-        let schedule = Schedule(images: found.files.count, settings: run)
+        let found = try found()
+        let schedule = Schedule(images: shard?.size(of: found.files.count) ?? found.files.count, settings: run)
         let request = try RunRequest(library: library, pipeline: pipeline, set: set, neural: schedule.neural, memory: schedule.memory)
-        let plan = try RunPlan(found, request: request, settings: run)
+        let plan = try RunPlan(found, request: request, settings: run).part(shard)
+        if let report = records.report { try plan.check(report: report) }
         if dryRun {
             // What would fail every image is said here, too.
             _ = try RunSession(request)
-            return printPlan(plan)
+            return try tell(plan, plan.events(request, settings: run, schedule: schedule))
         }
 
         let stop = StopSignal()
+        let recorders = try records.recorders(stop: stop)
+        defer { for recorder in recorders { recorder.close() } }
         stop.install()
-        let printer = RunPrinter(terminal: terminal, verbosity: quiet ? .quiet : verbose ? .verbose : .normal, showsBar: !noProgress)
-        let summary = try Batch(plan, request: request, settings: run, schedule: schedule, stop: stop, endProcess: { _exit($0.rawValue) }) { printer.handle($0) }.run()
+        // On standard output there is JSON, and standard error is for errors then.
+        let isQuiet = quiet || records.logFormat == .json
+        let printer = RunPrinter(terminal: terminal, verbosity: isQuiet ? .quiet : verbose ? .verbose : .normal, showsBar: !noProgress, report: records.report)
+        let summary = try Batch(plan, request: request, settings: run, schedule: schedule, stop: stop, endProcess: { _exit($0.rawValue) }) { event in
+            for recorder in recorders { recorder.handle(event) }
+            printer.handle(event)
+        }.run()
+        // The summary itself could not be written.
+        if summary.stopped == nil, let error = stop.error { throw error }
         let status = summary.exitStatus(stop)
         if status != .done { throw status }
+    }
+
+    private func found() throws -> InputSelection.Found {
+        func isImage(_ path: String) -> Bool { Image.loader(forFile: path) != nil }
+        guard !records.retryFailed.isEmpty else { return try selection().resolve(knownExtensions: Self.loadable, isImage: isImage) }
+        let failed = try FailedInputs(reports: records.retryFailed)
+        if failed.isEmpty, !quiet, records.logFormat == .text { Terminal.standardError("nothing failed in \(records.retryFailed.joined(separator: ", "))\n") }
+        return selection().resolve(failed, knownExtensions: Self.loadable, isImage: isImage)
     }
 
     private func selection() -> InputSelection {
@@ -104,14 +125,26 @@ struct Run: ParsableCommand {
         selection.followsLinks = followSymlinks
         selection.isNulSeparated = nulSeparated
         selection.output = output
+        selection.ownFiles = [records.report].compactMap(\.self)
         return selection
+    }
+
+    /// The plan, for programs and for people.
+    private func tell(_ plan: RunPlan, _ events: [RunEvent]) throws {
+        let stop = StopSignal()
+        for recorder in try records.recorders(stop: stop) {
+            for event in events { recorder.handle(event) }
+            recorder.close()
+        }
+        if let error = stop.error { throw error }
+        if records.logFormat == .text { printPlan(plan) }
     }
 
     private func printPlan(_ plan: RunPlan) {
         for image in plan.images { Terminal.standardOutput("\(image.input.path) -> \(image.outputs.joined(separator: ", "))\n") }
         for folder in plan.unreadable { Terminal.standardError("\(folder.path): \(folder.reason)\n") }
         guard !quiet else { return }
-        Terminal.standardError("\(plan.images.count) images would be read, \(plan.strays.count) other files skipped; nothing was written\n")
+        Terminal.standardError("\(plan.images.count) images would be read, \(plan.strays.count) other files skipped; \(records.report == nil ? "nothing" : "only the report") was written\n")
         if verbose { for stray in plan.strays { Terminal.standardError("  \(stray.path): \(stray.reason)\n") } }
     }
 
