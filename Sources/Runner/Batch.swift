@@ -79,6 +79,7 @@ public final class Batch: Sendable {
             work(wanted[index], maker)
         }
         reportNotes(maker)
+        OutputTransaction.syncFolders(Set(wanted.flatMap(\.outputs).map(Path.directory)))
     }
 
     /// What is said should a codec or a plug-in take this process down.

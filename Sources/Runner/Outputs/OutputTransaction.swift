@@ -32,7 +32,8 @@ struct OutputTransaction: ~Copyable {
         return Path.join(folder, "\(prefix)\(ProcessInfo.processInfo.processIdentifier)-\(number)@\(place)\(suffix)")
     }
 
-    /// Syncs every file to the disk, then gives each its final name, then syncs the folders.
+    /// Syncs every file to the disk, then gives each its final name. The folders are synced at the end of a run (`syncFolders`): a name that a power failure takes
+    /// back is one that the next run makes again.
     ///
     /// On failure nothing that this transaction wrote stays behind, and what it had replaced already is put back.
     mutating func commit() throws(RunError) {
@@ -54,7 +55,6 @@ struct OutputTransaction: ~Copyable {
             }
             replaced.append((file.final, old))
         }
-        for folder in Set(pending.map { Path.directory($0.final) }) { try? Self.sync(folder.isEmpty ? "." : folder) }
         Self.live.withLock { for file in pending { $0.remove(file.temporary) } }
         pending = []
     }
@@ -66,6 +66,11 @@ struct OutputTransaction: ~Copyable {
 
     /// Temporary names in use by this process, some of which may have their final name by now.
     private static let live = Mutex<Set<String>>([])
+
+    /// Makes the names of finished outputs last.
+    static func syncFolders(_ folders: Set<String>) {
+        for folder in folders { try? sync(folder.isEmpty ? "." : folder) }
+    }
 
     /// Removes what the transactions of this process have written so far: for an end that cannot wait for them.
     static func abandonAll() {
