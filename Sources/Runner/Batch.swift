@@ -2,6 +2,7 @@ internal import Dispatch
 internal import Foundation
 internal import Inference
 internal import PipelineLanguage
+internal import StageHost
 internal import Synchronization
 internal import Vips
 
@@ -11,6 +12,7 @@ public final class Batch: Sendable {
     private let plan: RunPlan
     private let settings: RunSettings
     private let schedule: Schedule
+    private let maker: any ImageMaker
     private let stop: StopSignal
     private let report: @Sendable (RunEvent) -> Void
     private let journal: Journal?
@@ -19,15 +21,17 @@ public final class Batch: Sendable {
 
     /// - Parameters:
     ///   - schedule: for as many images as the plan has.
+    ///   - crew: makes the images; ended with the run.
     ///   - endProcess: ends the process where an image that was given up does not stop; nil waits for it.
     ///   - report: called from several threads, one event at a time is not guaranteed.
-    public init(_ plan: RunPlan, request: RunRequest, settings: RunSettings, schedule: Schedule, stop: StopSignal,
+    public init(_ plan: RunPlan, request: RunRequest, settings: RunSettings, schedule: Schedule, crew: Crew, stop: StopSignal,
                 endProcess: (@Sendable (ExitStatus) -> Void)? = nil, report: @escaping @Sendable (RunEvent) -> Void) {
         self.endProcess = endProcess
         self.plan = plan
         self.request = request
         self.settings = settings
         self.schedule = schedule
+        maker = crew.maker
         self.stop = stop
         self.report = report
         journal = plan.journalFolder.map(Journal.init(outputFolder:))
@@ -36,7 +40,6 @@ public final class Batch: Sendable {
 
     private struct State {
         var summary = RunSummary()
-        var maker: (any ImageMaker)?
         var isOver = false
     }
 
@@ -49,6 +52,7 @@ public final class Batch: Sendable {
     /// - Throws: `RunError` where no image can be made at all: a stage that cannot be created, a second image that is missing.
     public func run() throws(RunError) -> RunSummary {
         let start = Date()
+        defer { maker.close() }
         report(.started(RunHeader(plan, request: request, settings: settings, schedule: schedule)))
         for folder in plan.unreadable {
             finish(ImageReport(unreadable: folder))
@@ -72,16 +76,22 @@ public final class Batch: Sendable {
 
     private func make(_ wanted: [PlannedImage]) throws(RunError) {
         VipsLibrary.setConcurrency(schedule.threads)
-        let maker = try schedule.maker(request, images: plan.images.count, settings: settings)
-        defer { maker.close() }
-        state.withLock { $0.maker = maker }
+        if maker is LocalMaker { prepareForFaults(wanted) }
         stop.observe { [weak self] level in self?.stopped(level) }
         if stop.state == .abandoning { maker.abandon() }
         for note in try maker.prepare(Array(wanted.prefix(Self.rehearsalImages))) { report(.note(note)) }
         WorkerPool.run(count: wanted.count, threads: maker.places, while: { [self] in shouldContinue }) { [self] index in
-            work(wanted[index], maker)
+            work(wanted[index])
         }
-        reportNotes(maker)
+        reportNotes()
+        OutputTransaction.syncFolders(Set(wanted.flatMap(\.outputs).map(Path.directory)))
+    }
+
+    /// What is said should a codec or a plug-in take this process down.
+    private func prepareForFaults(_ wanted: [PlannedImage]) {
+        let what = wanted.count == 1 ? "'\(wanted[0].input.path)'" : "\(wanted.count) images"
+        WorkerBoard.setLastWords("aquatint: crashed while making \(what) in this process: a codec or a plug-in is at fault; no output is half written\n")
+        WorkerBoard.handleFaults()
     }
 
     /// Networks choose their arithmetic on the first of these that can be opened.
@@ -94,7 +104,7 @@ public final class Batch: Sendable {
     private func stopped(_ level: StopSignal.State) {
         report(.stopping(abandoned: level == .abandoning))
         guard level == .abandoning else { return }
-        state.withLock { $0.maker }?.abandon()
+        maker.abandon()
         // A codec or a plug-in in this process that does not look up cannot be stopped: it ends with the process.
         guard let endProcess else { return }
         let status = stop.exitStatus ?? .interrupted
@@ -111,7 +121,7 @@ public final class Batch: Sendable {
         for folder in Set(plan.images.flatMap(\.outputs).map(Path.directory)) { OutputTransaction.clearLeftovers(in: folder) }
     }
 
-    private func reportNotes(_ maker: any ImageMaker) {
+    private func reportNotes() {
         for note in maker.newNotes() { report(.note(note)) }
     }
 
@@ -132,7 +142,7 @@ public final class Batch: Sendable {
         return true
     }
 
-    private func work(_ planned: PlannedImage, _ maker: any ImageMaker) {
+    private func work(_ planned: PlannedImage) {
         guard let status = FileStatus(planned.input.path) else {
             let isMisread = planned.input.path.contains("\u{FFFD}")
             return fail(planned, ImageFailure("load", isMisread ? "its name is not UTF-8, and cannot be opened under another: rename it" : "the file is gone, or cannot be read"))
@@ -165,7 +175,7 @@ public final class Batch: Sendable {
         } catch {
             fail(planned, error.failure, notes: error.notes, seconds: error.seconds)
         }
-        reportNotes(maker)
+        reportNotes()
     }
 
     private func emptyReport(_ planned: PlannedImage) -> ImageReport {

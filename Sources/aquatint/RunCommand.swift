@@ -92,6 +92,8 @@ struct Run: ParsableCommand {
             return try tell(plan, plan.events(request, settings: run, schedule: schedule))
         }
 
+        // Before anything starts a thread.
+        let crew = try Crew(request, schedule: schedule, images: plan.images.count, settings: run)
         let stop = StopSignal()
         let recorders = try records.recorders(stop: stop)
         defer { for recorder in recorders { recorder.close() } }
@@ -99,7 +101,7 @@ struct Run: ParsableCommand {
         // On standard output there is JSON, and standard error is for errors then.
         let isQuiet = quiet || records.logFormat == .json
         let printer = RunPrinter(terminal: terminal, verbosity: isQuiet ? .quiet : verbose ? .verbose : .normal, showsBar: !noProgress, report: records.report)
-        let summary = try Batch(plan, request: request, settings: run, schedule: schedule, stop: stop, endProcess: { _exit($0.rawValue) }) { event in
+        let summary = try Batch(plan, request: request, settings: run, schedule: schedule, crew: crew, stop: stop, endProcess: { _exit($0.rawValue) }) { event in
             for recorder in recorders { recorder.handle(event) }
             printer.handle(event)
         }.run()

@@ -38,7 +38,9 @@ import Vips
         let stop = StopSignal()
         let recorder = try RunRecorder.report(folder(report), stop: stop)
         defer { recorder.close() }
-        return try Batch(plan, request: request, settings: settings, schedule: Schedule(images: plan.images.count, settings: settings), stop: stop) { event in
+        let schedule = Schedule(images: plan.images.count, settings: settings)
+        let crew = try Crew(request, schedule: schedule, images: plan.images.count, settings: settings)
+        return try Batch(plan, request: request, settings: settings, schedule: schedule, crew: crew, stop: stop) { event in
             recorder.handle(event)
             events.take(event)
         }.run()
@@ -172,7 +174,8 @@ import Vips
         (settings.inProcess, settings.jobs) = (true, 1)
         let found = try InputSelection(arguments: [folder("in")]).resolve(knownExtensions: ["png"]) { _ in false }
         let plan = try RunPlan(found, request: request, settings: settings)
-        let summary = try Batch(plan, request: request, settings: settings, schedule: Schedule(images: 5, settings: settings), stop: stop) { recorder.handle($0) }.run()
+        let schedule = Schedule(images: 5, settings: settings), crew = try Crew(request, schedule: schedule, images: 5, settings: settings)
+        let summary = try Batch(plan, request: request, settings: settings, schedule: schedule, crew: crew, stop: stop) { recorder.handle($0) }.run()
         #expect(summary.exitStatus(stop) == .inputOutput && summary.stopped?.message.contains("the report '/dev/full' cannot be written: No space left on device") == true)
         #expect(summary.done >= 1 && summary.done + summary.failed < 5)
     }
