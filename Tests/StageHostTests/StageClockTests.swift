@@ -34,6 +34,18 @@ import Vips
         }
     }
 
+    @Test(.enabled(if: StatisticNetwork.hasEngine, "OpenVINO is not installed: run `make setup`"))
+    func `a network that reads the picture for statistics first has one time`() throws {
+        let network = try StatisticNetwork { network, x in try network.conv(try network.statistic(.instance, try network.conv(x)), to: 3) }
+        let context = ImageContext(memoryBudget: 2 << 30), image = try Scene.data(width: 97, height: 61, bands: 3)
+        let (result, report) = try network.run(image, ["tiling": StatisticNetwork.tiles(of: 40)], context: context)
+        #expect(report.passes == 1 && report.tiles > 1 && context.stageSeconds.isEmpty)
+        _ = try Operation.call("getpoint", ["in": .image(result), "x": 0, "y": 0])
+        let some = try #require(context.stageSeconds.first)
+        #expect(context.stageSeconds.count == 1 && some.stage == "onnx" && context.precisions == [.f32])
+        context.finish()
+    }
+
     @Test func `several outputs of one run are one stretch of time`() {
         let clock = StageClock(stage: "x")
         var watch = NetworkStopwatch(clock)
