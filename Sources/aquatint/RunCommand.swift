@@ -45,6 +45,9 @@ struct Run: ParsableCommand {
     @Flag(name: .customLong("fail-fast"), help: "End the run at the first image that fails.")
     var failFast = false
 
+    @Flag(help: "Go on with the files that arrive in the folders, until Ctrl-C.")
+    var watch = false
+
     @Flag(name: .customLong("in-process"), help: "Make the images in this process, where a crash of a codec or plug-in ends the run: for debugging.")
     var inProcess = false
 
@@ -70,6 +73,7 @@ struct Run: ParsableCommand {
         var run = try compute.settings(output: output)
         run.overwrite = overwrite
         run.failsFast = failFast
+        run.isWatching = watch
         run.inProcess = inProcess ? true : nil
         run.pluginPath = paths.pluginPath
         run.isVerbose = verbose
@@ -78,8 +82,10 @@ struct Run: ParsableCommand {
         let pipeline = try LoadedPipeline(pipeline, lookup: paths.lookup, library: library, set: set).usable(terminal)
         VipsLibrary.onWarning { text in if verbose { Terminal.standardError("libvips: \(text)\n") } }
 
-        let found = try selection().resolve(knownExtensions: Self.loadable) { Image.loader(forFile: $0) != nil }
-        let schedule = Schedule(images: found.files.count, settings: run)
+        let isImage: @Sendable (String) -> Bool = { Image.loader(forFile: $0) != nil }
+        let arrivals = watch ? try FolderWatch(selection(), knownExtensions: Self.loadable, isImage: isImage) : nil
+        let found = try arrivals?.find() ?? selection().resolve(knownExtensions: Self.loadable, isImage: isImage)
+        let schedule = Schedule(images: watch ? .max : found.files.count, settings: run)
         let request = try RunRequest(library: library, pipeline: pipeline, set: set, neural: schedule.neural, memory: schedule.memory)
         let plan = try RunPlan(found, request: request, settings: run)
         if dryRun {
@@ -90,8 +96,8 @@ struct Run: ParsableCommand {
 
         let stop = StopSignal()
         stop.install()
-        let printer = RunPrinter(terminal: terminal, verbosity: quiet ? .quiet : verbose ? .verbose : .normal, showsBar: !noProgress)
-        let summary = try Batch(plan, request: request, settings: run, schedule: schedule, stop: stop, endProcess: { _exit($0.rawValue) }) { printer.handle($0) }.run()
+        let printer = RunPrinter(terminal: terminal, verbosity: quiet ? .quiet : verbose ? .verbose : .normal, showsBar: !noProgress, watched: watch ? inputs : [])
+        let summary = try Batch(plan, request: request, settings: run, schedule: schedule, stop: stop, arrivals: arrivals, endProcess: { _exit($0.rawValue) }) { printer.handle($0) }.run()
         let status = summary.exitStatus(stop)
         if status != .done { throw status }
     }
@@ -104,6 +110,7 @@ struct Run: ParsableCommand {
         selection.followsLinks = followSymlinks
         selection.isNulSeparated = nulSeparated
         selection.output = output
+        selection.isWatching = watch
         return selection
     }
 

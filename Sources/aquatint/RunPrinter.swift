@@ -11,6 +11,7 @@ final class RunPrinter: Sendable {
         var inputBytes: Int64 = 0
         var finished = 0
         var failed = 0
+        var made = 0
         /// Pixels and bytes of finished images: what the rest is estimated by.
         var finishedPixels = 0
         var finishedBytes: Int64 = 0
@@ -18,14 +19,18 @@ final class RunPrinter: Sendable {
         var started = Date()
         var lastDrawn = Date.distantPast
         var barIsShown = false
+        var watchLine = ""
     }
 
     private let terminal: Terminal
     private let verbosity: Verbosity
     private let showsBar: Bool
+    /// The folders whose arrivals are made.
+    private let watched: [String]
     private let state = Mutex(State())
 
-    init(terminal: Terminal, verbosity: Verbosity, showsBar: Bool) {
+    init(terminal: Terminal, verbosity: Verbosity, showsBar: Bool, watched: [String] = []) {
+        self.watched = watched
         self.terminal = terminal
         self.verbosity = verbosity
         self.showsBar = showsBar && terminal.isInteractive && verbosity != .quiet
@@ -40,7 +45,9 @@ final class RunPrinter: Sendable {
                 state.inFlight[index] = fraction
                 draw(&state)
             case .imageFinished(let report): finish(report, &state)
-            case .note(let text): if verbosity != .quiet { say(terminal.dim(text), &state) }
+            case .note(let text):
+                if verbosity != .quiet { say(terminal.dim(Terminal.printable(text)), &state) }
+                draw(&state)
             case .stopping(let abandoned):
                 say(abandoned ? "stopping now; nothing partial is left"
                         : "finishing the images in flight; once more to stop now", &state)
@@ -76,7 +83,8 @@ final class RunPrinter: Sendable {
         case .skipped:
             if verbosity == .verbose { say("skipped \(Terminal.printable(report.input)): \(report.reason ?? "")", &state) }
         case .done, .planned:
-            let isLine = verbosity == .verbose || (!showsBar && verbosity == .normal)
+            state.made += 1
+            let isLine = verbosity == .verbose || ((!showsBar || !watched.isEmpty) && verbosity == .normal)
             if isLine {
                 say("\(Terminal.printable(report.input)) -> \(Terminal.printable(report.outputs.joined(separator: ", "))) \(terminal.dim(seconds(report.seconds)))", &state)
             }
@@ -123,10 +131,21 @@ final class RunPrinter: Sendable {
 
     private func draw(_ state: inout State) {
         let now = Date()
+        if showsBar, !watched.isEmpty, state.finished >= state.total { return drawWatch(&state) }
         guard showsBar, state.finished < state.total, now.timeIntervalSince(state.lastDrawn) > 0.1 else { return }
         state.lastDrawn = now
         state.barIsShown = true
         Terminal.standardError("\r\u{1B}[K" + bar(state, now))
+    }
+
+    /// What stands there while nothing is known of what is to come.
+    private func drawWatch(_ state: inout State) {
+        var text = "watching \(Terminal.printable(watched.joined(separator: ", "))): \(state.made) made"
+        if state.failed > 0 { text += ", \(state.failed) failed" }
+        guard !state.barIsShown || text != state.watchLine else { return }
+        state.barIsShown = true
+        state.watchLine = text
+        Terminal.standardError("\r\u{1B}[K" + text.prefix(max(8, terminal.width - 1)))
     }
 
     /// Done in pixels; pixels still to come are estimated from the bytes of the remaining files.
