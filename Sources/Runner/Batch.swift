@@ -2,6 +2,7 @@ internal import Dispatch
 internal import Foundation
 internal import Inference
 internal import PipelineLanguage
+internal import StageHost
 internal import Synchronization
 internal import Vips
 
@@ -11,6 +12,7 @@ public final class Batch: Sendable {
     private let plan: RunPlan
     private let settings: RunSettings
     private let schedule: Schedule
+    private let maker: any ImageMaker
     private let stop: StopSignal
     private let report: @Sendable (RunEvent) -> Void
     private let arrivals: FolderWatch?
@@ -20,10 +22,11 @@ public final class Batch: Sendable {
 
     /// - Parameters:
     ///   - schedule: for as many images as the plan has.
+    ///   - crew: makes the images; ended with the run.
     ///   - arrivals: folders whose files are made as they come, after the images of the plan, until the run is stopped.
     ///   - endProcess: ends the process where an image that was given up does not stop; nil waits for it.
     ///   - report: called from several threads, one event at a time is not guaranteed.
-    public init(_ plan: RunPlan, request: RunRequest, settings: RunSettings, schedule: Schedule, stop: StopSignal, arrivals: FolderWatch? = nil,
+    public init(_ plan: RunPlan, request: RunRequest, settings: RunSettings, schedule: Schedule, crew: Crew, stop: StopSignal, arrivals: FolderWatch? = nil,
                 endProcess: (@Sendable (ExitStatus) -> Void)? = nil, report: @escaping @Sendable (RunEvent) -> Void) {
         self.endProcess = endProcess
         self.arrivals = arrivals
@@ -31,6 +34,7 @@ public final class Batch: Sendable {
         self.request = request
         self.settings = settings
         self.schedule = schedule
+        maker = crew.maker
         self.stop = stop
         self.report = report
         journal = plan.journalFolder.map(Journal.init(outputFolder:))
@@ -39,7 +43,6 @@ public final class Batch: Sendable {
 
     private struct State {
         var summary = RunSummary()
-        var maker: (any ImageMaker)?
         var isOver = false
     }
 
@@ -50,6 +53,7 @@ public final class Batch: Sendable {
     /// - Throws: `RunError` where no image can be made at all: a stage that cannot be created, a second image that is missing.
     public func run() throws(RunError) -> RunSummary {
         let start = Date()
+        defer { maker.close() }
         report(.started(header))
         for folder in plan.unreadable {
             finish(ImageReport(index: -1, input: folder.path, outputs: [], status: .failed, failure: .init(code: "load", stage: nil, message: folder.reason),
@@ -72,20 +76,28 @@ public final class Batch: Sendable {
 
     private func make(_ wanted: [PlannedImage]) throws(RunError) {
         VipsLibrary.setConcurrency(schedule.threads)
-        let maker = try schedule.maker(request, images: arrivals == nil ? plan.images.count : .max, settings: settings)
-        defer { maker.close() }
-        state.withLock { $0.maker = maker }
+        if maker is LocalMaker { prepareForFaults(wanted) }
         stop.observe { [weak self] level in self?.stopped(level) }
         if stop.state == .abandoning { maker.abandon() }
         for note in try maker.prepare(Array(wanted.prefix(Self.rehearsalImages))) { report(.note(note)) }
         let stream = stream(wanted)
         WorkerPool.run(threads: arrivals == nil ? min(maker.places, wanted.count) : maker.places, next: { [self] in next(stream) }) { [self] planned in
             let status = FileStatus(planned.input.path)
-            work(planned, status, maker)
+            work(planned, status)
             stream.finished(planned, status)
+            // There is no end to wait for.
+            if arrivals != nil { OutputTransaction.syncFolders(Set(planned.outputs.map(Path.directory))) }
         }
         if let problem = arrivals?.problem { state.withLock { $0.summary.stopped = $0.summary.stopped ?? problem } }
-        reportNotes(maker)
+        reportNotes()
+        OutputTransaction.syncFolders(Set(wanted.flatMap(\.outputs).map(Path.directory)))
+    }
+
+    /// What is said should a codec or a plug-in take this process down.
+    private func prepareForFaults(_ wanted: [PlannedImage]) {
+        let what = arrivals != nil ? "what arrived" : wanted.count == 1 ? "'\(wanted[0].input.path)'" : "\(wanted.count) images"
+        WorkerBoard.setLastWords("aquatint: crashed while making \(what) in this process: a codec or a plug-in is at fault; no output is half written\n")
+        WorkerBoard.handleFaults()
     }
 
     private func stream(_ wanted: [PlannedImage]) -> any ImageStream {
@@ -121,7 +133,7 @@ public final class Batch: Sendable {
         report(.stopping(abandoned: level == .abandoning))
         arrivals?.end()
         guard level == .abandoning else { return }
-        state.withLock { $0.maker }?.abandon()
+        maker.abandon()
         // A codec or a plug-in in this process that does not look up cannot be stopped: it ends with the process.
         guard let endProcess else { return }
         let status = stop.exitStatus ?? .interrupted
@@ -138,7 +150,7 @@ public final class Batch: Sendable {
         for folder in Set(plan.images.flatMap(\.outputs).map(Path.directory)) { OutputTransaction.clearLeftovers(in: folder) }
     }
 
-    private func reportNotes(_ maker: any ImageMaker) {
+    private func reportNotes() {
         for note in maker.newNotes() { report(.note(note)) }
     }
 
@@ -178,7 +190,7 @@ public final class Batch: Sendable {
         return FileStatus(planned.input.path) == status ? nil : "it changed while it was made, and is made again"
     }
 
-    private func work(_ planned: PlannedImage, _ status: FileStatus?, _ maker: any ImageMaker) {
+    private func work(_ planned: PlannedImage, _ status: FileStatus?) {
         guard let status else {
             if let change = change(of: planned, since: status) { return skip(planned, change) }
             let isMisread = planned.input.path.contains("\u{FFFD}")
@@ -212,7 +224,7 @@ public final class Batch: Sendable {
             if error.failure.endsRun == nil, let change = change(of: planned, since: status) { return skip(planned, change) }
             fail(planned, error.failure, notes: error.notes, seconds: error.seconds)
         }
-        reportNotes(maker)
+        reportNotes()
     }
 
     private func emptyReport(_ planned: PlannedImage) -> ImageReport {

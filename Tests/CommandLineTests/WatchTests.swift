@@ -223,6 +223,16 @@ import Vips
         #expect(rest.status == 0 && place.files("out").count == 12, "\(rest.error)")
     }
 
+    @Test func `the README's hot folder works`() throws {
+        let words = ["run", "web", "Incoming", "-o", "Website", "--watch"]
+        #expect(try String(contentsOfFile: "\(Program.root)/README.md", encoding: .utf8).contains("aquatint \(words.joined(separator: " "))\n"))
+        try makeFolder("Incoming")
+        let run = try Watching(place, words)
+        try place.pictures(2, in: "Incoming/Holiday")
+        try run.wait(for: "two pictures") { run.count(" -> Website/Holiday/") == 2 }
+        #expect(run.end() == 130 && run.error.contains("2 done in"), "\(run.error)")
+    }
+
     @Test func `with fail-fast the first failure ends the watch`() throws {
         let run = try watch("--fail-fast")
         try place.write("in/bad.png", "no picture")

@@ -133,8 +133,9 @@ import Vips
         let pace = FolderWatch.Pace(rest: .milliseconds(10), look: .seconds(1), list: .milliseconds(50))
         let watch = try FolderWatch(selection, knownExtensions: ["png"], pace: pace, blindName: { _ in "cifs" }) { _ in false }
         let request = try RunRequest.of("stages: [invert]", in: folder), found = try watch.find()
-        let batch = Batch(try RunPlan(found, request: request, settings: settings), request: request, settings: settings,
-                          schedule: Schedule(images: .max, settings: settings), stop: StopSignal(), arrivals: watch) { _ in }
+        let schedule = Schedule(images: .max, settings: settings)
+        let batch = Batch(try RunPlan(found, request: request, settings: settings), request: request, settings: settings, schedule: schedule,
+                          crew: try Crew(request, schedule: schedule, images: .max, settings: settings), stop: StopSignal(), arrivals: watch) { _ in }
         let ended = DispatchSemaphore(value: 0)
         Thread {
             _ = try? batch.run()

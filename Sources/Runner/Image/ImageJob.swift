@@ -143,6 +143,11 @@ struct ImageJob {
         return saver.parameter("strip") != nil ? ["strip": true] : [:]
     }
 
+    /// What a stage said while pixels were computed.
+    private func failure(_ error: StageError) -> ImageFailure {
+        ImageFailure(error, stage: error.stage.isEmpty ? nil : session.request.label(ofStage: error.stage) ?? error.stage)
+    }
+
     /// Computes the pixels and writes them.
     private func save(_ output: PreparedOutput, to path: String, for final: String, from start: Double, _ share: Double) throws(ImageFailure) {
         let context = context, progress = progress
@@ -153,14 +158,14 @@ struct ImageJob {
             }
             try watched.save(path, saver: output.saver, options: output.options)
         } catch {
-            if let first = context.firstFailure { throw ImageFailure(first, stage: first.stage.isEmpty ? nil : first.stage) }
+            if let first = context.firstFailure { throw failure(first) }
             if context.isCancelled { throw ImageFailure("cancelled", "given up") }
             let isFull = error.message.contains("No space left") || error.message.contains("quota exceeded")
             let text = Self.reason(error, output, temporary: path, final: final)
             throw ImageFailure("save", text, endsRun: isFull ? RunError(.inputOutput, "the disk is full: \(text)") : nil)
         }
         // libvips' tile cache paints a cell black whose computation failed, and another thread may take that for pixels.
-        if let first = context.firstFailure { throw ImageFailure(first, stage: first.stage.isEmpty ? nil : first.stage) }
+        if let first = context.firstFailure { throw failure(first) }
     }
 }
 
