@@ -221,7 +221,8 @@ public final class Batch: Sendable {
             }
             finish(result)
         } catch {
-            if error.failure.endsRun == nil, let change = change(of: planned, since: status) { return skip(planned, change) }
+            // An output folder that lies in a watched one goes with it: that does not end the run.
+            if let change = change(of: planned, since: status), error.failure.endsRun == nil || FileStatus(planned.input.path) == nil { return skip(planned, change) }
             fail(planned, error.failure, notes: error.notes, seconds: error.seconds)
         }
         reportNotes()

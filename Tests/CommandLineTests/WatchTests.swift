@@ -164,7 +164,11 @@ import Vips
         try run.wait(for: ["a-1.png", "b-2.png"], in: "in/out")
         try overwrite("in/a.png", picture(22))
         try run.wait(for: "its name to stay") { grey("in/out/a-1.png") == 22 }
-        #expect(run.end() == 130 && run.count(" -> ") == 3, "\(run.error)")
+        try remove("in")
+        try run.wait(for: "it to say so") { run.error.contains("is gone: waiting for it to come back") }
+        try place.write("in/c.png", picture(23))
+        try run.wait(for: ["c-3.png"], in: "in/out")
+        #expect(run.end() == 130 && run.count(" -> ") == 4, "\(run.error)")
 
         let refused = try place.aquatint("run", "invert.yaml", "in", "-o", "in", "--watch")
         #expect(refused.status == 73 && refused.error.contains("'in' is the output folder as well"), "\(refused.error)")
