@@ -15,6 +15,7 @@ public final class Batch: Sendable {
     private let maker: any ImageMaker
     private let stop: StopSignal
     private let report: @Sendable (RunEvent) -> Void
+    private let arrivals: FolderWatch?
     private let journal: Journal?
     private let recipe: String
     private let endProcess: (@Sendable (ExitStatus) -> Void)?
@@ -22,11 +23,13 @@ public final class Batch: Sendable {
     /// - Parameters:
     ///   - schedule: for as many images as the plan has.
     ///   - crew: makes the images; ended with the run.
+    ///   - arrivals: folders whose files are made as they come, after the images of the plan, until the run is stopped.
     ///   - endProcess: ends the process where an image that was given up does not stop; nil waits for it.
     ///   - report: called from several threads, one event at a time is not guaranteed.
-    public init(_ plan: RunPlan, request: RunRequest, settings: RunSettings, schedule: Schedule, crew: Crew, stop: StopSignal,
+    public init(_ plan: RunPlan, request: RunRequest, settings: RunSettings, schedule: Schedule, crew: Crew, stop: StopSignal, arrivals: FolderWatch? = nil,
                 endProcess: (@Sendable (ExitStatus) -> Void)? = nil, report: @escaping @Sendable (RunEvent) -> Void) {
         self.endProcess = endProcess
+        self.arrivals = arrivals
         self.plan = plan
         self.request = request
         self.settings = settings
@@ -47,7 +50,7 @@ public final class Batch: Sendable {
     /// What has computed the networks, once one was.
     private let engine = Mutex<String?>(nil)
 
-    /// Runs to the end, or until a signal, a full disk, or the first failure with `failsFast` ends it.
+    /// Runs to the end (there is none where files arrive), or until a signal, a full disk, or the first failure with `failsFast` ends it.
     ///
     /// - Throws: `RunError` where no image can be made at all: a stage that cannot be created, a second image that is missing.
     public func run() throws(RunError) -> RunSummary {
@@ -58,13 +61,15 @@ public final class Batch: Sendable {
             finish(ImageReport(unreadable: folder))
         }
         clearLeftovers()
-        let wanted = plan.images.filter { !isSettled($0) }
-        if !wanted.isEmpty, shouldContinue { try make(wanted) }
+        arrivals?.begin(plan) { [report] in report(.note($0)) }
+        defer { arrivals?.end() }
+        let wanted = plan.images.filter(isWanted)
+        if !wanted.isEmpty || arrivals != nil, shouldContinue { try make(wanted) }
         var summary = state.withLock { state in
             state.isOver = true
             return state.summary
         }
-        summary.strays = plan.strays.count
+        summary.strays = plan.strays.count + (arrivals?.strays ?? 0)
         summary.shard = plan.shard
         summary.versions = request.versions
         summary.versions.engine = engine.withLock { $0 }
@@ -80,18 +85,39 @@ public final class Batch: Sendable {
         stop.observe { [weak self] level in self?.stopped(level) }
         if stop.state == .abandoning { maker.abandon() }
         for note in try maker.prepare(Array(wanted.prefix(Self.rehearsalImages))) { report(.note(note)) }
-        WorkerPool.run(count: wanted.count, threads: maker.places, while: { [self] in shouldContinue }) { [self] index in
-            work(wanted[index])
+        let stream = stream(wanted)
+        WorkerPool.run(threads: arrivals == nil ? min(maker.places, wanted.count) : maker.places, next: { [self] in next(stream) }) { [self] planned in
+            let status = FileStatus(planned.input.path)
+            work(planned, status)
+            stream.finished(planned, status)
+            // There is no end to wait for.
+            if arrivals != nil { OutputTransaction.syncFolders(Set(planned.outputs.map(Path.directory))) }
         }
+        if let problem = arrivals?.problem { state.withLock { $0.summary.stopped = $0.summary.stopped ?? problem } }
         reportNotes()
         OutputTransaction.syncFolders(Set(wanted.flatMap(\.outputs).map(Path.directory)))
     }
 
     /// What is said should a codec or a plug-in take this process down.
     private func prepareForFaults(_ wanted: [PlannedImage]) {
-        let what = wanted.count == 1 ? "'\(wanted[0].input.path)'" : "\(wanted.count) images"
+        let what = arrivals != nil ? "what arrived" : wanted.count == 1 ? "'\(wanted[0].input.path)'" : "\(wanted.count) images"
         WorkerBoard.setLastWords("aquatint: crashed while making \(what) in this process: a codec or a plug-in is at fault; no output is half written\n")
         WorkerBoard.handleFaults()
+    }
+
+    private func stream(_ wanted: [PlannedImage]) -> any ImageStream {
+        guard let arrivals else { return ImageList(wanted) }
+        arrivals.put(wanted)
+        for text in arrivals.announcement { report(.note(text)) }
+        return arrivals
+    }
+
+    private func next(_ stream: any ImageStream) -> PlannedImage? {
+        while shouldContinue, let planned = stream.next() {
+            // The images of the plan were looked at already.
+            if arrivals == nil || isWanted(planned) { return planned }
+        }
+        return nil
     }
 
     /// Networks choose their arithmetic on the first of these that can be opened.
@@ -103,6 +129,7 @@ public final class Batch: Sendable {
 
     private func stopped(_ level: StopSignal.State) {
         report(.stopping(abandoned: level == .abandoning))
+        arrivals?.end()
         guard level == .abandoning else { return }
         maker.abandon()
         // A codec or a plug-in in this process that does not look up cannot be stopped: it ends with the process.
@@ -127,23 +154,43 @@ public final class Batch: Sendable {
 
     // MARK: one image
 
-    /// Whether nothing has to be made of an image: it is up to date, or cannot be made. Says so.
-    private func isSettled(_ planned: PlannedImage) -> Bool {
+    /// Whether an image has to be made: it is not up to date, and can be made. Otherwise says so.
+    private func isWanted(_ planned: PlannedImage) -> Bool {
+        // Before anything is read: what changes from now on has the image made again.
+        let status = FileStatus(planned.input.path)
+        guard isSettled(planned, status) else { return true }
+        arrivals?.finished(planned, status)
+        return false
+    }
+
+    private func isSettled(_ planned: PlannedImage, _ status: FileStatus?) -> Bool {
         if let problem = planned.problem {
             fail(planned, ImageFailure("output", problem))
             return true
         }
         // One that is gone is found when its turn comes.
-        guard let status = FileStatus(planned.input.path), let reason = reasonToSkip(planned, status) else { return false }
+        guard let status, let reason = reasonToSkip(planned, status) else { return false }
+        skip(planned, reason)
+        return true
+    }
+
+    private func skip(_ planned: PlannedImage, _ reason: String) {
         var result = emptyReport(planned)
         result.status = .skipped
         result.reason = reason
         finish(result)
-        return true
     }
 
-    private func work(_ planned: PlannedImage) {
-        guard let status = FileStatus(planned.input.path) else {
+    /// Why the failure of an image is none: where files come and go, so may its own.
+    private func change(of planned: PlannedImage, since status: FileStatus?) -> String? {
+        guard arrivals != nil else { return nil }
+        if FileStatus(planned.input.path, followLinks: false) == nil, !planned.input.path.contains("\u{FFFD}") { return "it was deleted before it was made" }
+        return FileStatus(planned.input.path) == status ? nil : "it changed while it was made, and is made again"
+    }
+
+    private func work(_ planned: PlannedImage, _ status: FileStatus?) {
+        guard let status else {
+            if let change = change(of: planned, since: status) { return skip(planned, change) }
             let isMisread = planned.input.path.contains("\u{FFFD}")
             return fail(planned, ImageFailure("load", isMisread ? "its name is not UTF-8, and cannot be opened under another: rename it" : "the file is gone, or cannot be read"))
         }
@@ -173,6 +220,8 @@ public final class Batch: Sendable {
             }
             finish(result)
         } catch {
+            // An output folder that lies in a watched one goes with it: that does not end the run.
+            if let change = change(of: planned, since: status), error.failure.endsRun == nil || FileStatus(planned.input.path) == nil { return skip(planned, change) }
             fail(planned, error.failure, notes: error.notes, seconds: error.seconds)
         }
         reportNotes()
@@ -227,6 +276,7 @@ public final class Batch: Sendable {
             }
         }
         report(.imageFinished(result))
+        if !shouldContinue { arrivals?.end() }
     }
 }
 

@@ -31,6 +31,8 @@ public struct RunSettings: Sendable {
     public var pluginPath: [String] = []
     /// Whether libvips' warnings are shown.
     public var isVerbose = false
+    /// Whether the run goes on with the files that arrive.
+    public var isWatching = false
     /// Stop at the first failed image.
     public var failsFast = false
 

@@ -1,33 +1,20 @@
 import Foundation
-import Synchronization
 
-/// Runs a body for 0 ..< count on a number of threads, in order of the index, and returns when all of them are done.
+/// Runs a body for everything that `next` gives, on a number of threads, and returns when there is no more and all of them are done.
 ///
 /// Threads of their own rather than the shared pool of Swift's tasks: an image is minutes of blocking C code at worst.
 enum WorkerPool {
-    static func run(
-        count: Int, threads: Int, while shouldContinue: @escaping @Sendable () -> Bool, _ body: @escaping @Sendable (Int) -> Void
-    ) {
-        let counter = Counter()
+    static func run<Item>(threads: Int, next: @escaping @Sendable () -> Item?, _ body: @escaping @Sendable (Item) -> Void) {
         let group = DispatchGroup()
-        for _ in 0..<max(1, min(threads, count)) {
+        for _ in 0..<max(1, threads) {
             group.enter()
             let thread = Thread {
-                while shouldContinue() {
-                    let index = counter.take()
-                    guard index < count else { break }
-                    body(index)
-                }
+                while let item = next() { body(item) }
                 group.leave()
             }
             thread.stackSize = 8 << 20
             thread.start()
         }
         group.wait()
-    }
-
-    private final class Counter: Sendable {
-        private let next = Atomic<Int>(0)
-        func take() -> Int { next.wrappingAdd(1, ordering: .relaxed).oldValue }
     }
 }

@@ -45,6 +45,9 @@ struct Run: ParsableCommand {
     @Flag(name: .customLong("fail-fast"), help: "End the run at the first image that fails.")
     var failFast = false
 
+    @Flag(help: "Go on with the files that arrive in the folders, until Ctrl-C.")
+    var watch = false
+
     @Flag(name: .customLong("in-process"), help: "Make the images in this process, where a crash of a codec or plug-in ends the run: for debugging.")
     var inProcess = false
 
@@ -73,6 +76,7 @@ struct Run: ParsableCommand {
         var run = try compute.settings(output: output)
         run.overwrite = overwrite
         run.failsFast = failFast
+        run.isWatching = watch
         run.inProcess = inProcess ? true : nil
         run.pluginPath = paths.pluginPath
         run.isVerbose = verbose
@@ -81,8 +85,10 @@ struct Run: ParsableCommand {
         let pipeline = try LoadedPipeline(pipeline, lookup: paths.lookup, library: library, set: set).usable(terminal)
         VipsLibrary.onWarning { text in if verbose { Terminal.standardError("libvips: \(text)\n") } }
 
-        let found = try found()
-        let schedule = Schedule(images: shard?.size(of: found.files.count) ?? found.files.count, settings: run)
+        let isImage: @Sendable (String) -> Bool = { Image.loader(forFile: $0) != nil }
+        let arrivals = watch ? try FolderWatch(selection(), knownExtensions: Self.loadable, isImage: isImage) : nil
+        let found = try arrivals?.find() ?? found(isImage)
+        let schedule = Schedule(images: watch ? .max : shard?.size(of: found.files.count) ?? found.files.count, settings: run)
         let request = try RunRequest(library: library, pipeline: pipeline, set: set, neural: schedule.neural, memory: schedule.memory)
         let plan = try RunPlan(found, request: request, settings: run).part(shard)
         if let report = records.report { try plan.check(report: report) }
@@ -93,15 +99,15 @@ struct Run: ParsableCommand {
         }
 
         // Before anything starts a thread.
-        let crew = try Crew(request, schedule: schedule, images: plan.images.count, settings: run)
+        let crew = try Crew(request, schedule: schedule, images: watch ? .max : plan.images.count, settings: run)
         let stop = StopSignal()
         let recorders = try records.recorders(stop: stop)
         defer { for recorder in recorders { recorder.close() } }
         stop.install()
         // On standard output there is JSON, and standard error is for errors then.
         let isQuiet = quiet || records.logFormat == .json
-        let printer = RunPrinter(terminal: terminal, verbosity: isQuiet ? .quiet : verbose ? .verbose : .normal, showsBar: !noProgress, report: records.report)
-        let summary = try Batch(plan, request: request, settings: run, schedule: schedule, crew: crew, stop: stop, endProcess: { _exit($0.rawValue) }) { event in
+        let printer = RunPrinter(terminal: terminal, verbosity: isQuiet ? .quiet : verbose ? .verbose : .normal, showsBar: !noProgress, report: records.report, watched: watch ? inputs : [])
+        let summary = try Batch(plan, request: request, settings: run, schedule: schedule, crew: crew, stop: stop, arrivals: arrivals, endProcess: { _exit($0.rawValue) }) { event in
             for recorder in recorders { recorder.handle(event) }
             printer.handle(event)
         }.run()
@@ -111,8 +117,7 @@ struct Run: ParsableCommand {
         if status != .done { throw status }
     }
 
-    private func found() throws -> InputSelection.Found {
-        func isImage(_ path: String) -> Bool { Image.loader(forFile: path) != nil }
+    private func found(_ isImage: @escaping (String) -> Bool) throws -> InputSelection.Found {
         guard !records.retryFailed.isEmpty else { return try selection().resolve(knownExtensions: Self.loadable, isImage: isImage) }
         let failed = try FailedInputs(reports: records.retryFailed)
         if failed.isEmpty, !quiet, records.logFormat == .text { Terminal.standardError("nothing failed in \(records.retryFailed.joined(separator: ", "))\n") }
@@ -128,6 +133,7 @@ struct Run: ParsableCommand {
         selection.isNulSeparated = nulSeparated
         selection.output = output
         selection.ownFiles = [records.report].compactMap(\.self)
+        selection.isWatching = watch
         return selection
     }
 

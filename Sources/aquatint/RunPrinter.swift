@@ -8,8 +8,10 @@ final class RunPrinter: Sendable {
 
     private struct State {
         var progress = RunProgress()
+        var made = 0
         var lastDrawn = Date.distantPast
         var barIsShown = false
+        var watchLine = ""
     }
 
     private let terminal: Terminal
@@ -17,9 +19,12 @@ final class RunPrinter: Sendable {
     private let showsBar: Bool
     /// The file of the run's report, where there is one.
     private let report: String?
+    /// The folders whose arrivals are made.
+    private let watched: [String]
     private let state = Mutex(State())
 
-    init(terminal: Terminal, verbosity: Verbosity, showsBar: Bool, report: String? = nil) {
+    init(terminal: Terminal, verbosity: Verbosity, showsBar: Bool, report: String? = nil, watched: [String] = []) {
+        self.watched = watched
         self.terminal = terminal
         self.verbosity = verbosity
         self.report = report
@@ -35,7 +40,9 @@ final class RunPrinter: Sendable {
                 state.progress.advance(index, to: fraction)
                 draw(&state)
             case .imageFinished(let report): finish(report, &state)
-            case .note(let text): if verbosity != .quiet { say(terminal.dim(text), &state) }
+            case .note(let text):
+                if verbosity != .quiet { say(terminal.dim(Terminal.printable(text)), &state) }
+                draw(&state)
             case .stopping(let abandoned):
                 say(abandoned ? "stopping now; nothing partial is left"
                         : "finishing the images in flight; once more to stop now", &state)
@@ -66,7 +73,8 @@ final class RunPrinter: Sendable {
         case .skipped:
             if verbosity == .verbose { say("skipped \(Terminal.printable(report.input)): \(report.reason ?? "")", &state) }
         case .done, .planned:
-            let isLine = verbosity == .verbose || (!showsBar && verbosity == .normal)
+            state.made += 1
+            let isLine = verbosity == .verbose || ((!showsBar || !watched.isEmpty) && verbosity == .normal)
             if isLine {
                 say("\(Terminal.printable(report.input)) -> \(Terminal.printable(report.outputs.joined(separator: ", "))) \(terminal.dim(durationText(report.seconds)))", &state)
             }
@@ -121,10 +129,21 @@ final class RunPrinter: Sendable {
 
     private func draw(_ state: inout State) {
         let now = Date()
+        if showsBar, !watched.isEmpty, state.progress.left == 0 { return drawWatch(&state) }
         guard showsBar, state.progress.left > 0, now.timeIntervalSince(state.lastDrawn) > 0.1 else { return }
         state.lastDrawn = now
         state.barIsShown = true
         Terminal.standardError("\r\u{1B}[K" + state.progress.line(width: terminal.width, at: now))
+    }
+
+    /// What stands there while nothing is known of what is to come.
+    private func drawWatch(_ state: inout State) {
+        var text = "watching \(Terminal.printable(watched.joined(separator: ", "))): \(state.made) made"
+        if state.progress.failed > 0 { text += ", \(state.progress.failed) failed" }
+        guard !state.barIsShown || text != state.watchLine else { return }
+        state.barIsShown = true
+        state.watchLine = text
+        Terminal.standardError("\r\u{1B}[K" + text.prefix(max(8, terminal.width - 1)))
     }
 
     // MARK: words

@@ -114,7 +114,7 @@ final class Workplace: Sendable {
                        error: String(decoding: said, as: UTF8.self))
     }
 
-    private func prepared(_ program: String, _ arguments: [String], _ environment: [String: String]) -> Process {
+    func prepared(_ program: String, _ arguments: [String], _ environment: [String: String]) -> Process {
         let process = Process()
         process.executableURL = URL(filePath: program)
         process.arguments = arguments

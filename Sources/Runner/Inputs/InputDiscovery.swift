@@ -35,6 +35,8 @@ public struct InputSelection: Sendable {
     public var output: String?
     /// Files that are never inputs, wherever they lie: the run's own report.
     public var ownFiles: [String] = []
+    /// Whether files are taken while others write to these folders: names of unfinished downloads are passed over.
+    public var isWatching = false
 
     public init(arguments: [String]) { self.arguments = arguments }
 
@@ -51,7 +53,14 @@ public struct InputSelection: Sendable {
         knownExtensions: Set<String>, isImage: @escaping (String) -> Bool,
         standardInput: () -> [UInt8] = { Array(FileHandle.standardInput.readDataToEndOfFile()) }
     ) throws(RunError) -> Found {
-        var walk = Walk(selection: self, knownExtensions: knownExtensions, isImage: isImage)
+        try resolve(knownExtensions: knownExtensions, isImage: isImage, standardInput: standardInput, entering: { _ in })
+    }
+
+    /// - Parameter entering: told of each folder before it is listed.
+    func resolve(
+        knownExtensions: Set<String>, isImage: @escaping (String) -> Bool, standardInput: () -> [UInt8] = { [] }, entering: @escaping (FolderPlace) -> Void
+    ) throws(RunError) -> Found {
+        var walk = Walk(selection: self, knownExtensions: knownExtensions, isImage: isImage, entering: entering)
         for argument in try expandedArguments(standardInput) { try walk.take(argument) }
         walk.found.files.sort { NaturalOrder.precedes($0.path, $1.path) }
         return walk.found
@@ -59,7 +68,7 @@ public struct InputSelection: Sendable {
 
     /// The inputs that failed in earlier runs, in place of arguments, with the filters of this one. Folders that could not be listed then are walked now.
     public func resolve(_ failed: FailedInputs, knownExtensions: Set<String>, isImage: @escaping (String) -> Bool) -> Found {
-        var walk = Walk(selection: self, knownExtensions: knownExtensions, isImage: isImage)
+        var walk = Walk(selection: self, knownExtensions: knownExtensions, isImage: isImage, entering: { _ in })
         for entry in failed.entries { walk.take(entry) }
         walk.found.files.sort { NaturalOrder.precedes($0.path, $1.path) }
         var next = failed.largestNumber
@@ -68,6 +77,30 @@ public struct InputSelection: Sendable {
             walk.found.files[index].number = next
         }
         return walk.found
+    }
+
+    /// What a name in a folder of the walk stands for: a file, or a folder with all that lies in it.
+    func look(at place: FilePlace, knownExtensions: Set<String>, isImage: @escaping (String) -> Bool, entering: @escaping (FolderPlace) -> Void) -> Found {
+        var walk = Walk(selection: self, knownExtensions: knownExtensions, isImage: isImage, entering: entering)
+        walk.open(place.folder)
+        walk.look(at: place.name, in: place.folder.path, below: place.folder.below)
+        walk.found.files.sort { NaturalOrder.precedes($0.path, $1.path) }
+        return walk.found
+    }
+
+    /// All that lies in a folder that was given.
+    func look(into folder: String, knownExtensions: Set<String>, isImage: @escaping (String) -> Bool, entering: @escaping (FolderPlace) -> Void) -> Found {
+        var walk = Walk(selection: self, knownExtensions: knownExtensions, isImage: isImage, entering: entering)
+        walk.visit(folder, below: "")
+        return walk.found
+    }
+
+    /// Whether a file may be an input as far as names tell; `relative` is its place and name below the folder that was given.
+    func admits(_ relative: String) -> Bool { isWanted(relative) && Litter.reason(Path.base(relative), watching: isWatching) == nil }
+
+    fileprivate func isWanted(_ relative: String) -> Bool {
+        if excludes.contains(where: { $0.matches(relative) }) { return false }
+        return includes.isEmpty || includes.contains { $0.matches(relative) }
     }
 
     private func expandedArguments(_ standardInput: () -> [UInt8]) throws(RunError) -> [String] {
@@ -121,13 +154,15 @@ private struct Walk {
     let selection: InputSelection
     let knownExtensions: Set<String>
     let isImage: (String) -> Bool
+    let entering: (FolderPlace) -> Void
     var found = InputSelection.Found()
     private var seenFiles: Set<String> = []
     private var openFolders: Set<String> = []
     private let output: String?
     private let ownFiles: [(name: String, path: String)]
 
-    init(selection: InputSelection, knownExtensions: Set<String>, isImage: @escaping (String) -> Bool) {
+    init(selection: InputSelection, knownExtensions: Set<String>, isImage: @escaping (String) -> Bool, entering: @escaping (FolderPlace) -> Void) {
+        self.entering = entering
         self.selection = selection
         self.knownExtensions = knownExtensions
         self.isImage = isImage
@@ -138,7 +173,7 @@ private struct Walk {
     /// An input of an earlier run. One that is gone is found when its turn comes.
     mutating func take(_ entry: FailedInputs.Entry) {
         if FileStatus(entry.path)?.kind == .directory { return visit(entry.path, below: entry.folder) }
-        guard isWanted(Path.join(entry.folder, Path.base(entry.path))), seenFiles.insert(Path.absolute(entry.path)).inserted else { return }
+        guard selection.isWanted(Path.join(entry.folder, Path.base(entry.path))), seenFiles.insert(Path.absolute(entry.path)).inserted else { return }
         found.files.append(InputFile(path: entry.path, folder: entry.folder, number: entry.number))
     }
 
@@ -155,12 +190,23 @@ private struct Walk {
         }
     }
 
-    private mutating func visit(_ folder: String, below: String) {
+    /// Goes on in the midst of a walk: in a folder, which was come to through those above it.
+    mutating func open(_ folder: FolderPlace) {
+        var path = folder.path
+        openFolders.insert(Path.real(path))
+        for _ in folder.below.split(separator: "/") {
+            path = Path.directory(path)
+            openFolders.insert(Path.real(path))
+        }
+    }
+
+    mutating func visit(_ folder: String, below: String) {
         let real = Path.real(folder)
         // Its own output is never an input, wherever it lies; nor is a folder inside itself through a link.
         if real == output, !below.isEmpty { return }
         guard openFolders.insert(real).inserted else { return }
         defer { openFolders.remove(real) }
+        entering(FolderPlace(folder, below: below))
         let names: [String]
         do {
             names = try FileManager.default.contentsOfDirectory(atPath: folder).sorted(by: NaturalOrder.precedes)
@@ -168,43 +214,40 @@ private struct Walk {
             found.unreadable.append(Stray(path: folder, reason: "the folder cannot be listed", folder: below))
             return
         }
-        for name in names {
-            let path = Path.join(folder, name), relative = Path.join(below, name)
-            if name == ".aquatint" { continue }
-            if FileStatus.isSymbolicLink(path), !selection.followsLinks {
-                found.strays.append(Stray(path: path, reason: "symbolic link (--follow-symlinks takes it)"))
-                continue
-            }
-            guard let status = FileStatus(path) else {
-                // An image that cannot be opened is a failure of the run, not litter beside it.
-                if isWanted(relative), Litter.reason(name) == nil, knownExtensions.contains(Path.split(name).ext.dropFirst().lowercased()) {
-                    found.files.append(InputFile(path: path, folder: below))
-                    continue
-                }
-                found.strays.append(Stray(path: path, reason: "cannot be read"))
-                continue
-            }
-            switch status.kind {
-            case .directory:
-                if selection.isRecursive { visit(path, below: relative) }
-            case .file:
-                if isWanted(relative) { add(path, folder: below, given: false) }
-            case .other:
-                found.strays.append(Stray(path: path, reason: "not a regular file"))
-            }
-        }
+        for name in names { look(at: name, in: folder, below: below) }
     }
 
-    private func isWanted(_ relative: String) -> Bool {
-        if selection.excludes.contains(where: { $0.matches(relative) }) { return false }
-        return selection.includes.isEmpty || selection.includes.contains { $0.matches(relative) }
+    mutating func look(at name: String, in folder: String, below: String) {
+        let path = Path.join(folder, name), relative = Path.join(below, name)
+        if name == ".aquatint" { return }
+        if FileStatus.isSymbolicLink(path), !selection.followsLinks {
+            found.strays.append(Stray(path: path, reason: "symbolic link (--follow-symlinks takes it)"))
+            return
+        }
+        guard let status = FileStatus(path) else {
+            // An image that cannot be opened is a failure of the run, not litter beside it.
+            if selection.admits(relative), knownExtensions.contains(Path.split(name).ext.dropFirst().lowercased()) {
+                found.files.append(InputFile(path: path, folder: below))
+            } else {
+                found.strays.append(Stray(path: path, reason: "cannot be read"))
+            }
+            return
+        }
+        switch status.kind {
+        case .directory:
+            if selection.isRecursive { visit(path, below: relative) }
+        case .file:
+            if selection.isWanted(relative) { add(path, folder: below, given: false) }
+        case .other:
+            found.strays.append(Stray(path: path, reason: "not a regular file"))
+        }
     }
 
     private mutating func add(_ path: String, folder: String, given: Bool) {
         let name = Path.base(path)
         if ownFiles.contains(where: { $0.name == name && $0.path == Path.real(path) }) { return }
         if !given {
-            if let reason = Litter.reason(name) {
+            if let reason = Litter.reason(name, watching: selection.isWatching) {
                 found.strays.append(Stray(path: path, reason: reason))
                 return
             }
@@ -221,14 +264,18 @@ private struct Walk {
 
 /// Files that systems leave among pictures.
 private enum Litter {
-    static func reason(_ name: String) -> String? {
+    static func reason(_ name: String, watching: Bool) -> String? {
         switch name.lowercased() {
         case ".ds_store", "thumbs.db", "desktop.ini", "ehthumbs.db", ".directory":
             return "left there by a file browser"
         default:
             if name.hasPrefix("._") { return "AppleDouble metadata" }
             if name.hasPrefix(".aquatint-") { return "a temporary file of another run" }
+            if watching, unfinished.contains(Path.split(name).ext.lowercased()) { return "an unfinished download" }
             return name.hasPrefix(".") ? "hidden file" : nil
         }
     }
+
+    /// What programs add to a name until the file is whole.
+    private static let unfinished: Set<String> = [".part", ".partial", ".filepart", ".crdownload", ".download", ".tmp"]
 }

@@ -129,6 +129,8 @@ final class SupervisedWorker: Sendable {
                 guard let process = state.process else { return .some(nil) }
                 let isFree = !state.isReserved && (alone ? state.flights.isEmpty : state.flights.count < places)
                 guard isFree, !state.isRetiring else { return nil }
+                // After an idle hour, nothing has been at a standstill.
+                if state.flights.isEmpty { state.lastActivity = nil }
                 state.flights[flight.index] = flight
                 state.isReserved = alone
                 return .some(process)

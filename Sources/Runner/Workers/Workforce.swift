@@ -28,8 +28,7 @@ final class Workforce: ImageMaker {
     }
 
     func prepare(_ images: [PlannedImage]) throws(RunError) -> [String] {
-        watch.start()
-        return try workers[0].prepare(images)
+        try watch.during { () throws(RunError) in try workers[0].prepare(images) }
     }
 
     func make(_ planned: PlannedImage, while isWanted: () -> Bool, progress: @escaping @Sendable (ImageProgress) -> Void) throws(FailedImage) -> MadeImage? {
@@ -37,7 +36,7 @@ final class Workforce: ImageMaker {
         let turn = next.wrappingAdd(1, ordering: .relaxed).oldValue
         let order = workers.indices.map { workers[($0 + turn) % workers.count] }
         let worker = order.min { $0.load < $1.load } ?? workers[0]
-        return try worker.make(planned, while: isWanted, progress: progress)
+        return try watch.during { () throws(FailedImage) in try worker.make(planned, while: isWanted, progress: progress) }
     }
 
     func newNotes() -> [String] {
