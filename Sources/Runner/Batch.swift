@@ -183,9 +183,9 @@ public final class Batch: Sendable {
 
     /// Why the failure of an image is none: where files come and go, so may its own.
     private func change(of planned: PlannedImage, since status: FileStatus?) -> String? {
-        guard arrivals != nil else { return nil }
+        guard let arrivals else { return nil }
         if FileStatus(planned.input.path, followLinks: false) == nil, !planned.input.path.contains("\u{FFFD}") { return "it was deleted before it was made" }
-        return FileStatus(planned.input.path) == status ? nil : "it changed while it was made, and is made again"
+        return FileStatus(planned.input.path) == status && !arrivals.isChanging(planned) ? nil : "it changed while it was made, and is made again"
     }
 
     private func work(_ planned: PlannedImage, _ status: FileStatus?) {

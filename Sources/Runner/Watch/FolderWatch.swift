@@ -145,6 +145,12 @@ public final class FolderWatch: ImageStream {
 
     func finished(_ image: PlannedImage, _ status: FileStatus?) { queue.finished(image, status) }
 
+    /// Whether something happens to the file of an image, which will be made again.
+    func isChanging(_ image: PlannedImage) -> Bool {
+        let absolute = Path.absolute(image.input.path)
+        return state.withLock { $0.files.contains(absolute) }
+    }
+
     func end() {
         isOver.store(true, ordering: .releasing)
         queue.end()

@@ -60,6 +60,9 @@ struct SettlingFiles {
         entries[place.absolute] = Entry(place: place, first: entries[place.absolute]?.first ?? now, last: now, status: status, rest: rest)
     }
 
+    /// Whether something has happened to a file since it was taken.
+    func contains(_ absolute: String) -> Bool { entries[absolute] != nil }
+
     mutating func forget(_ absolute: String) { entries[absolute] = nil }
 
     mutating func forget(below absolute: String) {
