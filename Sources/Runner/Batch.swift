@@ -14,8 +14,11 @@ public final class Batch: Sendable {
     private let stop: StopSignal
     private let report: @Sendable (RunEvent) -> Void
     private let journal: Journal?
+    /// What the outputs of this run are made by, as far as journals tell it.
     private let recipe: String
+    private let hashes: RememberedHashes
     private let endProcess: (@Sendable (ExitStatus) -> Void)?
+    private let journalIsUnused = Atomic<Bool>(false)
 
     /// - Parameters:
     ///   - schedule: for as many images as the plan has.
@@ -31,7 +34,8 @@ public final class Batch: Sendable {
         self.stop = stop
         self.report = report
         journal = plan.journalFolder.map(Journal.init(outputFolder:))
-        recipe = request.recipe()
+        hashes = RememberedHashes(outputFolder: plan.journalFolder)
+        recipe = journal == nil ? "" : request.recipe(hashes)
     }
 
     private struct State {
@@ -53,8 +57,20 @@ public final class Batch: Sendable {
                                notes: [], seconds: 0, pixels: 0, inputBytes: 0))
         }
         clearLeftovers()
-        let wanted = plan.images.filter { !isSettled($0) }
-        if !wanted.isEmpty, shouldContinue { try make(wanted) }
+        if let problem = journal?.problem { try journalIsBroken(problem) }
+        let reasons = reasonsToSkip()
+        let wanted = plan.images.filter { !isSettled($0, reasons[$0.index]) }
+        if !wanted.isEmpty, shouldContinue {
+            try plan.checkPlaces(of: wanted)
+            if let warning = plan.warningOfSpace(for: wanted) { report(.note(warning)) }
+            do {
+                try journal?.open()
+            } catch {
+                try journalIsBroken(error)
+            }
+            try make(wanted)
+        }
+        hashes.keep()
         var summary = state.withLock { state in
             state.isOver = true
             return state.summary
@@ -120,13 +136,12 @@ public final class Batch: Sendable {
     // MARK: one image
 
     /// Whether nothing has to be made of an image: it is up to date, or cannot be made. Says so.
-    private func isSettled(_ planned: PlannedImage) -> Bool {
+    private func isSettled(_ planned: PlannedImage, _ reason: String?) -> Bool {
         if let problem = planned.problem {
             fail(planned, ImageFailure("output", problem))
             return true
         }
-        // One that is gone is found when its turn comes.
-        guard let status = FileStatus(planned.input.path), let reason = reasonToSkip(planned, status) else { return false }
+        guard let reason else { return false }
         var result = emptyReport(planned)
         result.status = .skipped
         result.reason = reason
@@ -158,7 +173,7 @@ public final class Batch: Sendable {
             result.inputSize = made.inputSize
             result.outputSizes = made.outputSizes
             do throws(ImageFailure) {
-                try remember(planned, status)
+                try remember(planned, made.content ?? ContentStamp(status))
             } catch {
                 throw FailedImage(error, notes: made.notes, seconds: made.seconds)
             }
@@ -183,23 +198,54 @@ public final class Batch: Sendable {
         finish(result)
     }
 
+    /// By the index of each image that has one. Contents that must be compared are read on all cores.
+    private func reasonsToSkip() -> [Int: String] {
+        let found = Mutex<[Int: String]>([:])
+        let isStopped = { @Sendable [self] in !shouldContinue }
+        let images = plan.images, piece = 64
+        DispatchQueue.concurrentPerform(iterations: (images.count + piece - 1) / piece) { [self] number in
+            for planned in images[(number * piece)..<min(images.count, (number + 1) * piece)] where planned.problem == nil && !isStopped() {
+                // One that is gone is found when its turn comes.
+                guard let status = FileStatus(planned.input.path), let reason = reasonToSkip(planned, status) else { continue }
+                found.withLock { $0[planned.index] = reason }
+            }
+        }
+        return found.withLock { $0 }
+    }
+
     private func reasonToSkip(_ planned: PlannedImage, _ status: FileStatus) -> String? {
-        let exist = planned.outputs.allSatisfy { FileStatus($0) != nil }
         switch settings.overwrite {
         case .always: return nil
-        case .never: return exist ? "the output exists" : nil
+        case .never: return planned.outputs.allSatisfy { FileStatus($0) != nil } ? "the output exists" : nil
         case .stale:
-            guard let journal, journal.isUpToDate(input: planned.input.path, status: status, recipe: recipe, outputs: planned.outputs) else { return nil }
-            return "up to date"
+            switch journal?.standing(input: planned.input.path, status: status, recipe: recipe, outputs: planned.outputs) {
+            case .upToDate: return "up to date"
+            case .ifContentIs(let hash):
+                guard ContentStamp.hash(of: planned.input.path, status: status) == hash else { return nil }
+                // So that the next run need not look.
+                var content = ContentStamp(status)
+                content.hash = hash
+                try? journal?.append(input: planned.input.path, content: content, recipe: recipe, outputs: planned.outputs)
+                return "up to date"
+            case .outOfDate, nil: return nil
+            }
         }
     }
 
-    private func remember(_ planned: PlannedImage, _ status: FileStatus) throws(ImageFailure) {
+    private func remember(_ planned: PlannedImage, _ content: ContentStamp) throws(ImageFailure) {
+        guard !journalIsUnused.load(ordering: .relaxed) else { return }
         do {
-            try journal?.append(input: planned.input.path, status: status, recipe: recipe, outputs: planned.outputs)
+            try journal?.append(input: planned.input.path, content: content, recipe: recipe, outputs: planned.outputs)
         } catch {
             throw ImageFailure("journal", error.message, endsRun: error)
         }
+    }
+
+    /// Without a journal every run would make everything again, and nobody would know why: only who asks for that gets it.
+    private func journalIsBroken(_ problem: RunError) throws(RunError) {
+        if settings.overwrite == .stale { throw problem }
+        journalIsUnused.store(true, ordering: .relaxed)
+        report(.note("\(problem.message); what is made now is not remembered"))
     }
 
     private func finish(_ result: ImageReport) {

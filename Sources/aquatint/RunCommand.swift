@@ -84,6 +84,7 @@ struct Run: ParsableCommand {
         let plan = try RunPlan(found, request: request, settings: run)
         if dryRun {
             // What would fail every image is said here, too.
+            try plan.checkPlaces(of: plan.images)
             _ = try RunSession(request)
             return printPlan(plan)
         }

@@ -28,6 +28,8 @@ struct ImageJob {
     }
 
     private func make(_ committing: () -> Void) throws(ImageFailure) -> MadeImage {
+        // Before it is opened: what comes later is told by its time.
+        let before = FileStatus(planned.input.path)
         let (opened, prepared) = try opened()
         var transaction = OutputTransaction()
         for (index, output) in prepared.enumerated() {
@@ -42,13 +44,14 @@ struct ImageJob {
         }
         if context.isCancelled { throw ImageFailure("cancelled", "given up") }
         committing()
+        let content = try before.map { status throws(ImageFailure) in try ContentStamp.taken(of: planned.input.path, since: status) }
         do throws(RunError) {
             try transaction.commit()
         } catch {
             throw ImageFailure("save", error.description, endsRun: error)
         }
         return MadeImage(pixels: opened.facts.width * opened.facts.height * max(1, opened.frames.count), notes: [], seconds: 0,
-                         inputSize: [opened.facts.width, opened.facts.height], outputSizes: prepared.map { [$0.image.width, $0.image.height] })
+                         inputSize: [opened.facts.width, opened.facts.height], outputSizes: prepared.map { [$0.image.width, $0.image.height] }, content: content)
     }
 
     /// The input and its outputs, not computed yet. It is decoded from top to bottom where the pipeline allows that and no network wants to see parts of it first.

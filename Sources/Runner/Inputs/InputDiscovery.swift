@@ -47,7 +47,7 @@ public struct InputSelection: Sendable {
     ) throws(RunError) -> Found {
         var walk = Walk(selection: self, knownExtensions: knownExtensions, isImage: isImage)
         for argument in try expandedArguments(standardInput) { try walk.take(argument) }
-        walk.found.files.sort { NaturalOrder.precedes($0.path, $1.path) }
+        walk.found.files = NaturalOrder.sorted(walk.found.files, by: \.path)
         return walk.found
     }
 
@@ -93,7 +93,7 @@ public struct InputSelection: Sendable {
             }
         }
         visit(start, "", 1)
-        return names.sorted(by: NaturalOrder.precedes)
+        return NaturalOrder.sorted(names) { $0 }
     }
 }
 
@@ -103,9 +103,12 @@ private struct Walk {
     let knownExtensions: Set<String>
     let isImage: (String) -> Bool
     var found = InputSelection.Found()
-    private var seenFiles: Set<String> = []
-    private var openFolders: Set<String> = []
+    private var seenFiles: Set<PathKey> = []
+    private var openFolders: Set<PathKey> = []
     private let output: String?
+    /// What earlier runs made, where it lies among the inputs.
+    private var made: Set<PathKey> = []
+    private var journals: Set<PathKey> = []
 
     init(selection: InputSelection, knownExtensions: Set<String>, isImage: @escaping (String) -> Bool) {
         self.selection = selection
@@ -123,7 +126,7 @@ private struct Walk {
             visit(argument, below: "")
             if found.unreadable.contains(where: { $0.path == argument }) { throw RunError(.inputMissing, "the folder '\(argument)' cannot be listed") }
         case .file: add(argument, folder: "", given: true)
-        case .other: throw RunError(.inputMissing, "input '\(argument)' is neither a file nor a folder")
+        case .link, .other: throw RunError(.inputMissing, "input '\(argument)' is neither a file nor a folder")
         }
     }
 
@@ -131,23 +134,30 @@ private struct Walk {
         let real = Path.real(folder)
         // Its own output is never an input, wherever it lies; nor is a folder inside itself through a link.
         if real == output, !below.isEmpty { return }
-        guard openFolders.insert(real).inserted else { return }
-        defer { openFolders.remove(real) }
+        guard openFolders.insert(PathKey(real)).inserted else { return }
+        defer { openFolders.remove(PathKey(real)) }
         let names: [String]
         do {
-            names = try FileManager.default.contentsOfDirectory(atPath: folder).sorted(by: NaturalOrder.precedes)
+            names = NaturalOrder.sorted(try FileManager.default.contentsOfDirectory(atPath: folder)) { $0 }
         } catch {
             found.unreadable.append(Stray(path: folder, reason: "the folder cannot be listed"))
             return
         }
+        // Asked for by name, the results of one run are the inputs of the next.
+        if names.contains(".aquatint"), !below.isEmpty { readJournal(of: real) }
+        if let output, real == output || real.hasPrefix(output == "/" ? output : output + "/") { readJournal(of: output) }
         for name in names {
             let path = Path.join(folder, name), relative = Path.join(below, name)
             if name == ".aquatint" { continue }
-            if FileStatus.isSymbolicLink(path), !selection.followsLinks {
-                found.strays.append(Stray(path: path, reason: "symbolic link (--follow-symlinks takes it)"))
-                continue
+            var entry = FileStatus(path, followLinks: false)
+            if entry?.kind == .link {
+                guard selection.followsLinks else {
+                    found.strays.append(Stray(path: path, reason: "symbolic link (--follow-symlinks takes it)"))
+                    continue
+                }
+                entry = FileStatus(path)
             }
-            guard let status = FileStatus(path) else {
+            guard let status = entry else {
                 // An image that cannot be opened is a failure of the run, not litter beside it.
                 if isWanted(relative), Litter.reason(name) == nil, knownExtensions.contains(Path.split(name).ext.dropFirst().lowercased()) {
                     found.files.append(InputFile(path: path, folder: below))
@@ -160,11 +170,19 @@ private struct Walk {
             case .directory:
                 if selection.isRecursive { visit(path, below: relative) }
             case .file:
-                if isWanted(relative) { add(path, folder: below, given: false) }
-            case .other:
+                if made.contains(PathKey(Path.join(real, name))) {
+                    found.strays.append(Stray(path: path, reason: "made by an earlier run"))
+                } else if isWanted(relative) {
+                    add(path, folder: below, given: false)
+                }
+            case .link, .other:
                 found.strays.append(Stray(path: path, reason: "not a regular file"))
             }
         }
+    }
+
+    private mutating func readJournal(of folder: String) {
+        if journals.insert(PathKey(folder)).inserted { made.formUnion(Journal(outputFolder: folder).outputs) }
     }
 
     private func isWanted(_ relative: String) -> Bool {
@@ -185,7 +203,7 @@ private struct Walk {
                 return
             }
         }
-        guard seenFiles.insert(Path.absolute(path)).inserted else { return }
+        guard seenFiles.insert(PathKey(Path.absolute(path))).inserted else { return }
         found.files.append(InputFile(path: path, folder: folder))
     }
 }
