@@ -89,7 +89,9 @@ public final class Batch: Sendable {
         stop.observe { [weak self] level in self?.stopped(level) }
         if stop.state == .abandoning { maker.abandon() }
         for note in try maker.prepare(Array(wanted.prefix(Self.rehearsalImages))) { report(.note(note)) }
-        WorkerPool.run(count: wanted.count, threads: maker.places, while: { [self] in shouldContinue }) { [self] index in
+        // With --fail-fast no image waits behind one that may fail: it would be begun before the failure is known.
+        let threads = settings.failsFast ? min(schedule.jobs, maker.places) : maker.places
+        WorkerPool.run(count: wanted.count, threads: threads, while: { [self] in shouldContinue }) { [self] index in
             work(wanted[index], maker)
         }
         reportNotes(maker)

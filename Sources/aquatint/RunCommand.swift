@@ -78,7 +78,8 @@ struct Run: ParsableCommand {
         let pipeline = try LoadedPipeline(pipeline, lookup: paths.lookup, library: library, set: set).usable(terminal)
         VipsLibrary.onWarning { text in if verbose { Terminal.standardError("libvips: \(text)\n") } }
 
-        let found = try selection().resolve(knownExtensions: Self.loadable) { Image.loader(forFile: $0) != nil }
+        let tables = pipeline.input.allowsUntrusted
+        let found = try selection().resolve(knownExtensions: InputTrust.pictureExtensions(includingTables: tables)) { InputTrust.isPicture($0, includingTables: tables) }
         let schedule = Schedule(images: found.files.count, settings: run)
         let request = try RunRequest(library: library, pipeline: pipeline, set: set, neural: schedule.neural, memory: schedule.memory)
         let plan = try RunPlan(found, request: request, settings: run)
@@ -114,10 +115,5 @@ struct Run: ParsableCommand {
         guard !quiet else { return }
         Terminal.standardError("\(plan.images.count) images would be read, \(plan.strays.count) other files skipped; nothing was written\n")
         if verbose { for stray in plan.strays { Terminal.standardError("  \(stray.path): \(stray.reason)\n") } }
-    }
-
-    /// Extensions of everything that libvips reads.
-    private static var loadable: Set<String> {
-        Set(VipsLibrary.formats.filter { $0.direction == .load }.flatMap(\.suffixes).map { String($0.drop { $0 == "." }).lowercased() })
     }
 }

@@ -30,7 +30,12 @@ struct ImageJob {
     private func make(_ committing: () -> Void) throws(ImageFailure) -> MadeImage {
         // Before it is opened: what comes later is told by its time.
         let before = FileStatus(planned.input.path)
-        let (opened, prepared) = try opened()
+        let opened: InputImage, prepared: [PreparedOutput]
+        do throws(ImageFailure) {
+            (opened, prepared) = try self.opened()
+        } catch {
+            throw error.endingRun(FullDisk(error.message, output: nil))
+        }
         var transaction = OutputTransaction()
         for (index, output) in prepared.enumerated() {
             let share = 1 / Double(prepared.count), start = Double(index) * share
@@ -40,7 +45,12 @@ struct ImageJob {
             } catch {
                 throw ImageFailure("save", error.description, endsRun: error.status == .cannotCreateOutput || error.status == .inputOutput ? error : nil)
             }
-            try save(output, to: temporary, for: planned.outputs[index], from: start, share)
+            do throws(ImageFailure) {
+                try save(output, to: temporary, for: planned.outputs[index], from: start, share)
+            } catch {
+                // Asked while the unfinished file is there: without it, the disk is no longer full.
+                throw error.endingRun(FullDisk(error.message, output: planned.outputs[index]))
+            }
         }
         if context.isCancelled { throw ImageFailure("cancelled", "given up") }
         committing()
@@ -158,9 +168,7 @@ struct ImageJob {
         } catch {
             if let first = context.firstFailure { throw ImageFailure(first, stage: first.stage.isEmpty ? nil : first.stage) }
             if context.isCancelled { throw ImageFailure("cancelled", "given up") }
-            let isFull = error.message.contains("No space left") || error.message.contains("quota exceeded")
-            let text = Self.reason(error, output, temporary: path, final: final)
-            throw ImageFailure("save", text, endsRun: isFull ? RunError(.inputOutput, "the disk is full: \(text)") : nil)
+            throw ImageFailure("save", Self.reason(error, output, temporary: path, final: final))
         }
         // libvips' tile cache paints a cell black whose computation failed, and another thread may take that for pixels.
         if let first = context.firstFailure { throw ImageFailure(first, stage: first.stage.isEmpty ? nil : first.stage) }

@@ -69,7 +69,9 @@ struct PathKey: Hashable, Sendable {
 
     init(_ path: String) { self.path = path }
 
-    static func == (left: PathKey, right: PathKey) -> Bool { left.path.utf8.elementsEqual(right.path.utf8) }
+    static func == (left: PathKey, right: PathKey) -> Bool {
+        left.path.utf8.count == right.path.utf8.count && left.path.utf8.elementsEqual(right.path.utf8)
+    }
 
     func hash(into hasher: inout Hasher) {
         var path = path

@@ -26,7 +26,7 @@ public struct PlannedImage: Sendable, Codable {
 extension RunPlan {
     /// Names every output, and refuses what cannot be: two inputs for one file, an input overwritten, a format that nothing writes.
     ///
-    /// - Throws: `RunError` 73 for collisions, 65 for a name that cannot be.
+    /// - Throws: `RunError` 73 for collisions and names that cannot be, 65 for one that cannot be computed.
     public init(_ found: InputSelection.Found, request: RunRequest, settings: RunSettings) throws(RunError) {
         try self.init(found, request: request, settings: settings, foldsCase: FileSystem.foldsCase)
     }
@@ -89,7 +89,7 @@ extension RunPlan {
             return Path.join(folder, try output.fileName(fields, in: Environment(variables: request.variables)))
         } catch {
             let text = error.all.map { "\($0.file)\($0.mark.map { ":\($0.line):\($0.column)" } ?? ""): \($0.message)" }.joined(separator: "; ")
-            throw RunError(.invalidPipeline, "\(text) (for the input '\(input.path)')")
+            throw RunError(error.all.allSatisfy { $0.code == .outputName } ? .cannotCreateOutput : .invalidPipeline, "\(text) (for the input '\(input.path)')")
         }
     }
 
