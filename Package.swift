@@ -89,7 +89,7 @@ let package = Package(
         tests("AquatintPlugin", ["CAquatintPlugin"]),
         tests("StageHost", ["CAquatintPlugin", "ContentHash", "PipelineLanguage", "Vips", "ONNX", "Inference", "NetworkSamples"], exclude: ["Fixtures"]),
         tests("Runner", ["Vips", "PipelineLanguage", "StageHost", "Inference", "ContentHash"]),
-        .testTarget(name: "CommandLineTests", dependencies: ["aquatint", "Vips", "Inference", "ONNX"], exclude: ["Broken"], swiftSettings: strict),
+        .testTarget(name: "CommandLineTests", dependencies: ["aquatint", "Vips", "Inference", "ONNX"], exclude: ["Broken", "Fixtures"], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

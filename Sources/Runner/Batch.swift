@@ -2,6 +2,7 @@ internal import Dispatch
 internal import Foundation
 internal import Inference
 internal import PipelineLanguage
+internal import StageHost
 internal import Synchronization
 internal import Vips
 
@@ -85,6 +86,7 @@ public final class Batch: Sendable {
         VipsLibrary.setConcurrency(schedule.threads)
         let maker = try schedule.maker(request, images: plan.images.count, settings: settings)
         defer { maker.close() }
+        if maker is LocalMaker { prepareForFaults(wanted) }
         state.withLock { $0.maker = maker }
         stop.observe { [weak self] level in self?.stopped(level) }
         if stop.state == .abandoning { maker.abandon() }
@@ -95,6 +97,14 @@ public final class Batch: Sendable {
             work(wanted[index], maker)
         }
         reportNotes(maker)
+        OutputTransaction.syncFolders(Set(wanted.flatMap(\.outputs).map(Path.directory)))
+    }
+
+    /// What is said should a codec or a plug-in take this process down.
+    private func prepareForFaults(_ wanted: [PlannedImage]) {
+        let what = wanted.count == 1 ? "'\(wanted[0].input.path)'" : "\(wanted.count) images"
+        WorkerBoard.setLastWords("aquatint: crashed while making \(what) in this process: a codec or a plug-in is at fault; no output is half written\n")
+        WorkerBoard.handleFaults()
     }
 
     /// Networks choose their arithmetic on the first of these that can be opened.

@@ -42,6 +42,12 @@ public struct RunRequest: Sendable {
     var usesNetworks: Bool { pipeline.allStages.contains { library.catalogue[$0.name]?.kind == .network } }
     var usesPlugins: Bool { pipeline.allStages.contains { library.plugins.stages[$0.name] != nil } }
 
+    /// How a stage is named to people, with its place in the pipeline; nil where it stands in several.
+    func label(ofStage id: String) -> String? {
+        let places = pipeline.stages.indices.filter { pipeline.stages[$0].name == id }
+        return places.count == 1 && pipeline.allStages.filter { $0.name == id }.count == 1 ? "\(places[0] + 1): \(id)" : nil
+    }
+
     /// A hash of everything but the input that the pixels depend on: what the pipeline's file says, its variables, the weights, models and images it names, the
     /// plug-ins it uses, and the versions of what computes.
     func recipe(_ hashes: RememberedHashes = RememberedHashes(outputFolder: nil)) -> String {

@@ -67,11 +67,6 @@ extension Schedule {
         guard !isInProcess(request, images: images, settings: settings) else {
             return LocalMaker(session: try RunSession(request), lanes: jobs, memory: memoryPerImage(request.pipeline))
         }
-        let pipeline = request.pipeline
-        return Workforce(setup: setup(request, settings), count: workforce(request).workers, limits: limits(request)) { id in
-            // A stage that stands in several places cannot be told by its name.
-            let places = pipeline.stages.indices.filter { pipeline.stages[$0].name == id }
-            return places.count == 1 && pipeline.allStages.filter { $0.name == id }.count == 1 ? "\(places[0] + 1): \(id)" : nil
-        }
+        return Workforce(setup: setup(request, settings), count: workforce(request).workers, limits: limits(request), stageLabel: request.label)
     }
 }

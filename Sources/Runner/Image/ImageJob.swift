@@ -156,6 +156,11 @@ struct ImageJob {
         return saver.parameter("strip") != nil ? ["strip": true] : [:]
     }
 
+    /// What a stage said while pixels were computed.
+    private func failure(_ error: StageError) -> ImageFailure {
+        ImageFailure(error, stage: error.stage.isEmpty ? nil : session.request.label(ofStage: error.stage) ?? error.stage)
+    }
+
     /// Computes the pixels and writes them.
     private func save(_ output: PreparedOutput, to path: String, for final: String, from start: Double, _ share: Double) throws(ImageFailure) {
         let context = context, progress = progress
@@ -166,12 +171,12 @@ struct ImageJob {
             }
             try watched.save(path, saver: output.saver, options: output.options)
         } catch {
-            if let first = context.firstFailure { throw ImageFailure(first, stage: first.stage.isEmpty ? nil : first.stage) }
+            if let first = context.firstFailure { throw failure(first) }
             if context.isCancelled { throw ImageFailure("cancelled", "given up") }
             throw ImageFailure("save", Self.reason(error, output, temporary: path, final: final))
         }
         // libvips' tile cache paints a cell black whose computation failed, and another thread may take that for pixels.
-        if let first = context.firstFailure { throw ImageFailure(first, stage: first.stage.isEmpty ? nil : first.stage) }
+        if let first = context.firstFailure { throw failure(first) }
     }
 }
 

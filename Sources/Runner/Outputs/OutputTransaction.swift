@@ -41,19 +41,32 @@ struct OutputTransaction: ~Copyable {
         return Path.join(folder, "\(prefix)\(ProcessInfo.processInfo.processIdentifier)-\(number)@\(place)\(suffix)")
     }
 
-    /// Syncs every file to the disk, then gives each its final name, then syncs the folders.
+    /// Syncs every file to the disk, then gives each its final name. The folders are synced at the end of a run (`syncFolders`): a name that a power failure takes
+    /// back is one that the next run makes again.
     ///
-    /// On failure nothing that this transaction wrote stays behind, except finals that an earlier rename of the same call has
-    /// already made complete.
+    /// On failure nothing that this transaction wrote stays behind, and what it had replaced already is put back.
     mutating func commit() throws(RunError) {
         for file in pending {
             try Self.sync(file.temporary)
             guard FileStatus(file.temporary)?.size != 0 else { throw RunError(.inputOutput, "'\(file.final)' was not written: its temporary file is empty") }
         }
-        for file in pending where rename(file.temporary, file.final) != 0 {
-            throw RunError(.cannotCreateOutput, "'\(file.final)' cannot be put in place: \(String(cString: strerror(errno)))")
+        var replaced: [(final: String, old: String?)] = []
+        defer { for old in replaced.compactMap(\.old) { unlink(old) } }
+        for (index, file) in pending.enumerated() {
+            // What is replaced stays at hand as long as a later output may fail.
+            var old: String?
+            if index < pending.count - 1 {
+                let kept = Self.uniqueName(in: Path.directory(file.final), prefix: ".aquatint-", suffix: ".old")
+                if link(file.final, kept) == 0 { old = kept }
+            }
+            guard rename(file.temporary, file.final) == 0 else {
+                let reason = String(cString: strerror(errno))
+                if let old { unlink(old) }
+                for (final, old) in replaced { _ = if let old { rename(old, final) } else { unlink(final) } }
+                throw RunError(.cannotCreateOutput, "'\(file.final)' cannot be put in place: \(reason)")
+            }
+            replaced.append((file.final, old))
         }
-        for folder in Set(pending.map { Path.directory($0.final) }) { try? Self.sync(folder.isEmpty ? "." : folder) }
         Self.live.withLock { for file in pending { $0.remove(file.temporary) } }
         pending = []
     }
@@ -65,6 +78,11 @@ struct OutputTransaction: ~Copyable {
 
     /// Temporary names in use by this process, some of which may have their final name by now.
     private static let live = Mutex<Set<String>>([])
+
+    /// Makes the names of finished outputs last.
+    static func syncFolders(_ folders: Set<String>) {
+        for folder in folders { try? sync(folder.isEmpty ? "." : folder) }
+    }
 
     /// Removes what the transactions of this process have written so far: for an end that cannot wait for them.
     static func abandonAll() {
@@ -99,6 +117,14 @@ struct OutputTransaction: ~Copyable {
 
     /// Removes the temporary files that killed runs left in `folder`: those whose process is gone.
     static func clearLeftovers(in folder: String) { clear(".aquatint-", in: folder.isEmpty ? "." : folder) }
+
+    /// Removes what a process of this run, which is gone, was writing to `folder`.
+    static func clear(of process: pid_t, in folder: String) {
+        let prefix = ".aquatint-\(process)-"
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: folder.isEmpty ? "." : folder)) ?? [] where name.hasPrefix(prefix) && name.contains("@\(place)") {
+            unlink(Path.join(folder, name))
+        }
+    }
 
     /// Removes what killed runs left in the temporary directory: pixels of large images between two stages, and the folders of worker processes.
     static func clearTemporaryPixels(in folder: String = FileManager.default.temporaryDirectory.path) {

@@ -28,13 +28,14 @@ final class Flight: Sendable {
         var outcome: Outcome?
     }
 
-    let index: Int
+    let planned: PlannedImage
     let progress: @Sendable (ImageProgress) -> Void
     private let state = Mutex(State())
     private let isDone = DispatchSemaphore(value: 0)
 
-    init(index: Int, progress: @escaping @Sendable (ImageProgress) -> Void) { (self.index, self.progress) = (index, progress) }
+    init(_ planned: PlannedImage, progress: @escaping @Sendable (ImageProgress) -> Void) { (self.planned, self.progress) = (planned, progress) }
 
+    var index: Int { planned.index }
     var phase: Phase { state.withLock { $0.phase } }
 
     /// - Parameter limit: seconds that it has from now on; nil: any number.

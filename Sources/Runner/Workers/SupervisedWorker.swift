@@ -63,9 +63,9 @@ final class SupervisedWorker: Sendable {
     func make(_ planned: PlannedImage, while isWanted: () -> Bool, progress: @escaping @Sendable (ImageProgress) -> Void) throws(FailedImage) -> MadeImage? {
         var isAlone = false, losses = 0
         while true {
-            let flight = Flight(index: planned.index, progress: progress)
+            let flight = Flight(planned, progress: progress)
             do throws(RunError) {
-                guard try admit(flight, planned, alone: isAlone, while: isWanted) else { return nil }
+                guard try admit(flight, alone: isAlone, while: isWanted) else { return nil }
             } catch {
                 throw FailedImage(ImageFailure("worker", error.description, endsRun: error))
             }
@@ -111,7 +111,7 @@ final class SupervisedWorker: Sendable {
     /// Waits for a place, and hands the image over.
     ///
     /// - Returns: whether it was still wanted then.
-    private func admit(_ flight: Flight, _ planned: PlannedImage, alone: Bool, while isWanted: () -> Bool) throws(RunError) -> Bool {
+    private func admit(_ flight: Flight, alone: Bool, while isWanted: () -> Bool) throws(RunError) -> Bool {
         while true {
             try start()
             let process = state.wait { state -> WorkerProcess?? in
@@ -126,7 +126,7 @@ final class SupervisedWorker: Sendable {
             }
             if let process {
                 // Where the order does not arrive, the end of the process, which its reader sees, is the answer.
-                process.channel.send(WorkerOrder.make(planned))
+                process.channel.send(WorkerOrder.make(flight.planned))
                 return true
             }
             if !isWanted() { return false }
@@ -213,6 +213,7 @@ final class SupervisedWorker: Sendable {
             }
             return (Array(state.flights.values), state.verdict)
         }
+        for folder in Set(flights.flatMap(\.planned.outputs).map(Path.directory)) { OutputTransaction.clear(of: process.process, in: folder) }
         let failure = FailedImage(verdict?.failure ?? failure(of: end))
         let computing = flights.filter { $0.phase == .computing }.count
         for flight in flights {
@@ -265,15 +266,13 @@ final class SupervisedWorker: Sendable {
         state.withLock { state in
             guard state.process === process || state.starting === process, state.verdict == nil else { return }
             if let late = state.flights.values.first(where: { $0.isOverdue(at: now) }) { state.verdict = (late.index, timeoutFailure(process)) }
-            if resident > limits.memory, !state.flights.isEmpty {
-                state.verdict = (nil, ImageFailure("memory", "its worker process held \(byteText(resident)), more than the \(byteText(limits.memory)) that one may hold (--max-memory)"))
-            }
+            if resident > limits.memory, !state.flights.isEmpty { state.verdict = (nil, memoryFailure(process, resident)) }
             let isIdle = state.flights.isEmpty && state.starting == nil
             if isIdle || state.lastActivity.map({ activity > $0.time }) ?? true {
                 state.lastActivity = (activity, now)
             } else if let last = state.lastActivity, now - last.at > .seconds(WorkerLimits.standstill) {
-                let place = process.call.map { " in \(WorkerProcess.End.name(of: $0))" } ?? ""
-                state.verdict = (nil, ImageFailure("hang", "nothing has happened\(place) for \(Int(WorkerLimits.standstill)) seconds"))
+                let call = process.call
+                state.verdict = (nil, ImageFailure("hang", stage: call.flatMap(label), "nothing has happened\(place(call)) for \(Int(WorkerLimits.standstill)) seconds"))
             }
             if state.verdict != nil { process.kill() }
         }
@@ -281,7 +280,14 @@ final class SupervisedWorker: Sendable {
 
     private func timeoutFailure(_ process: WorkerProcess) -> ImageFailure {
         let call = process.call
-        let place = call.map { ", and did not give up in \(WorkerProcess.End.name(of: $0))" } ?? ""
-        return ImageFailure("timeout", stage: call.flatMap(label), "took longer than the \(limits.timeout ?? 0) seconds of limits.timeout\(place)")
+        return ImageFailure("timeout", stage: call.flatMap(label), "took longer than the \(limits.timeout ?? 0) seconds of limits.timeout, and did not give up\(place(call))")
     }
+
+    private func memoryFailure(_ process: WorkerProcess, _ resident: Int) -> ImageFailure {
+        let call = process.call
+        return ImageFailure("memory", stage: call.flatMap(label),
+                            "its worker process held \(byteText(resident))\(place(call)), more than the \(byteText(limits.memory)) that one may hold (--max-memory)")
+    }
+
+    private func place(_ call: WorkerBoard.Call?) -> String { call.map { " in \(WorkerProcess.End.name(of: $0))" } ?? "" }
 }
