@@ -168,7 +168,11 @@ private struct Walk {
             }
             switch status.kind {
             case .directory:
-                if selection.isRecursive { visit(path, below: relative) }
+                if name.utf8.first == UInt8(ascii: ".") {
+                    found.strays.append(Stray(path: path, reason: "hidden folder"))
+                } else if selection.isRecursive {
+                    visit(path, below: relative)
+                }
             case .file:
                 if made.contains(PathKey(Path.join(real, name))) {
                     found.strays.append(Stray(path: path, reason: "made by an earlier run"))
