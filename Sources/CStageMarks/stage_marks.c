@@ -94,6 +94,8 @@ void aqt_marks_last_words(const char *words) {
     atomic_store(&last_words_length, (uint32_t)length);
 }
 
+int32_t aqt_fork(void) { return (int32_t)fork(); }
+
 void aqt_mark_read(const void *memory, int32_t slot, char out[AQT_MARK_TEXT]) {
     const mark_board *board = memory;
     out[0] = 0;

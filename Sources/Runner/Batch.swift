@@ -12,6 +12,7 @@ public final class Batch: Sendable {
     private let plan: RunPlan
     private let settings: RunSettings
     private let schedule: Schedule
+    private let maker: any ImageMaker
     private let stop: StopSignal
     private let report: @Sendable (RunEvent) -> Void
     private let journal: Journal?
@@ -23,15 +24,17 @@ public final class Batch: Sendable {
 
     /// - Parameters:
     ///   - schedule: for as many images as the plan has.
+    ///   - crew: makes the images; ended with the run.
     ///   - endProcess: ends the process where an image that was given up does not stop; nil waits for it.
     ///   - report: called from several threads, one event at a time is not guaranteed.
-    public init(_ plan: RunPlan, request: RunRequest, settings: RunSettings, schedule: Schedule, stop: StopSignal,
+    public init(_ plan: RunPlan, request: RunRequest, settings: RunSettings, schedule: Schedule, crew: Crew, stop: StopSignal,
                 endProcess: (@Sendable (ExitStatus) -> Void)? = nil, report: @escaping @Sendable (RunEvent) -> Void) {
         self.endProcess = endProcess
         self.plan = plan
         self.request = request
         self.settings = settings
         self.schedule = schedule
+        maker = crew.maker
         self.stop = stop
         self.report = report
         journal = plan.journalFolder.map(Journal.init(outputFolder:))
@@ -41,7 +44,6 @@ public final class Batch: Sendable {
 
     private struct State {
         var summary = RunSummary()
-        var maker: (any ImageMaker)?
         var isOver = false
     }
 
@@ -52,6 +54,7 @@ public final class Batch: Sendable {
     /// - Throws: `RunError` where no image can be made at all: a stage that cannot be created, a second image that is missing.
     public func run() throws(RunError) -> RunSummary {
         let start = Date()
+        defer { maker.close() }
         report(.started(header))
         for folder in plan.unreadable {
             finish(ImageReport(index: -1, input: folder.path, outputs: [], status: .failed, failure: .init(code: "load", stage: nil, message: folder.reason),
@@ -64,11 +67,6 @@ public final class Batch: Sendable {
         if !wanted.isEmpty, shouldContinue {
             try plan.checkPlaces(of: wanted)
             if let warning = plan.warningOfSpace(for: wanted) { report(.note(warning)) }
-            do {
-                try journal?.open()
-            } catch {
-                try journalIsBroken(error)
-            }
             try make(wanted)
         }
         hashes.keep()
@@ -84,19 +82,22 @@ public final class Batch: Sendable {
 
     private func make(_ wanted: [PlannedImage]) throws(RunError) {
         VipsLibrary.setConcurrency(schedule.threads)
-        let maker = try schedule.maker(request, images: plan.images.count, settings: settings)
-        defer { maker.close() }
         if maker is LocalMaker { prepareForFaults(wanted) }
-        state.withLock { $0.maker = maker }
         stop.observe { [weak self] level in self?.stopped(level) }
         if stop.state == .abandoning { maker.abandon() }
         for note in try maker.prepare(Array(wanted.prefix(Self.rehearsalImages))) { report(.note(note)) }
+        // Not before it is known that there can be images: nothing is left of a run that has none.
+        do {
+            try journal?.open()
+        } catch {
+            try journalIsBroken(error)
+        }
         // With --fail-fast no image waits behind one that may fail: it would be begun before the failure is known.
         let threads = settings.failsFast ? min(schedule.jobs, maker.places) : maker.places
         WorkerPool.run(count: wanted.count, threads: threads, while: { [self] in shouldContinue }) { [self] index in
-            work(wanted[index], maker)
+            work(wanted[index])
         }
-        reportNotes(maker)
+        reportNotes()
         OutputTransaction.syncFolders(Set(wanted.flatMap(\.outputs).map(Path.directory)))
     }
 
@@ -124,7 +125,7 @@ public final class Batch: Sendable {
     private func stopped(_ level: StopSignal.State) {
         report(.stopping(abandoned: level == .abandoning))
         guard level == .abandoning else { return }
-        state.withLock { $0.maker }?.abandon()
+        maker.abandon()
         // A codec or a plug-in in this process that does not look up cannot be stopped: it ends with the process.
         guard let endProcess else { return }
         let status = stop.exitStatus ?? .interrupted
@@ -141,7 +142,7 @@ public final class Batch: Sendable {
         for folder in Set(plan.images.flatMap(\.outputs).map(Path.directory)) { OutputTransaction.clearLeftovers(in: folder) }
     }
 
-    private func reportNotes(_ maker: any ImageMaker) {
+    private func reportNotes() {
         for note in maker.newNotes() { report(.note(note)) }
     }
 
@@ -161,7 +162,7 @@ public final class Batch: Sendable {
         return true
     }
 
-    private func work(_ planned: PlannedImage, _ maker: any ImageMaker) {
+    private func work(_ planned: PlannedImage) {
         guard let status = FileStatus(planned.input.path) else {
             let isMisread = planned.input.path.contains("\u{FFFD}")
             return fail(planned, ImageFailure("load", isMisread ? "its name is not UTF-8, and cannot be opened under another: rename it" : "the file is gone, or cannot be read"))
@@ -193,7 +194,7 @@ public final class Batch: Sendable {
         } catch {
             fail(planned, error.failure, notes: error.notes, seconds: error.seconds)
         }
-        reportNotes(maker)
+        reportNotes()
     }
 
     private func emptyReport(_ planned: PlannedImage) -> ImageReport {

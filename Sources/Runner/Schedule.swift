@@ -62,11 +62,21 @@ extension Schedule {
             isShared: neural.isShared, lanes: lanes, memory: memory, memoryPerImage: memoryPerImage(request.pipeline), isVerbose: settings.isVerbose)
     }
 
-    /// What makes the images of a run.
-    func maker(_ request: RunRequest, images: Int, settings: RunSettings) throws(RunError) -> any ImageMaker {
-        guard !isInProcess(request, images: images, settings: settings) else {
-            return LocalMaker(session: try RunSession(request), lanes: jobs, memory: memoryPerImage(request.pipeline))
+}
+
+/// What makes the images of a run, made before the run begins: as long as this process has one thread, its workers can be copies of it.
+public struct Crew: Sendable {
+    let maker: any ImageMaker
+
+    /// - Parameter images: how many the plan has.
+    /// - Throws: `RunError`: what `RunSession` throws, where images are made in this process; 74 where there can be no worker process.
+    public init(_ request: RunRequest, schedule: Schedule, images: Int, settings: RunSettings) throws(RunError) {
+        guard !schedule.isInProcess(request, images: images, settings: settings) else {
+            maker = LocalMaker(session: try RunSession(request), lanes: schedule.jobs, memory: schedule.memoryPerImage(request.pipeline))
+            return
         }
-        return Workforce(setup: setup(request, settings), count: workforce(request).workers, limits: limits(request), stageLabel: request.label)
+        let (workers, _) = schedule.workforce(request)
+        maker = Workforce(setup: schedule.setup(request, settings), count: workers, limits: schedule.limits(request),
+                          reserve: try WorkerProcess.copies(workers, with: request.library), stageLabel: request.label)
     }
 }

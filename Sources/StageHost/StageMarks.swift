@@ -84,5 +84,8 @@ public final class WorkerBoard: Sendable {
         if words.isEmpty { aqt_marks_last_words(nil) } else { words.withCString { aqt_marks_last_words($0) } }
     }
 
+    /// `fork()`: see `stage_marks.h`.
+    public static func fork() -> Int32 { aqt_fork() }
+
     public static func handleFaults() { aqt_marks_handle_faults() }
 }

@@ -22,12 +22,13 @@ extension Image {
     /// - Parameters:
     ///   - path: taken literally, whatever brackets or percent signs are in it.
     ///   - access: ``Access/sequential`` only where the pixels will be consumed once, from top to bottom.
-    ///   - options: of the loader that the content selects (``loader(forFile:)``), such as `n` or `fail_on`.
+    ///   - loader: what ``loader(forFile:)`` has said of the file; nil: ask it.
+    ///   - options: of the loader, such as `n` or `fail_on`.
     /// - Throws: ``VipsError`` that names the file.
     public static func load(
-        _ path: String, access: Access = .random, options: [String: Argument] = [:]
+        _ path: String, loader known: String? = nil, access: Access = .random, options: [String: Argument] = [:]
     ) throws(VipsError) -> Image {
-        let loader = try knownLoader(forFile: path)
+        let loader = if let known { known } else { try knownLoader(forFile: path) }
         for reserved in ["filename", "access"] where options[reserved] != nil {
             throw VipsError(operation: loader, message: "'\(reserved)' cannot be given as a loader option")
         }
@@ -51,11 +52,12 @@ extension Image {
     /// - Parameters:
     ///   - path: taken literally.
     ///   - width: of the box that the result fits in.
+    ///   - loader: what ``loader(forFile:)`` has said of the file; nil: ask it.
     ///   - options: of the operation `thumbnail`, such as `height`, `crop` or `size`.
     public static func thumbnail(
-        _ path: String, width: Int, options: [String: Argument] = [:]
+        _ path: String, width: Int, loader known: String? = nil, options: [String: Argument] = [:]
     ) throws(VipsError) -> Image {
-        let loader = try knownLoader(forFile: path)
+        let loader = if let known { known } else { try knownLoader(forFile: path) }
         var arguments = options
         arguments["width"] = .int(width)
         do {

@@ -90,10 +90,12 @@ struct Run: ParsableCommand {
             return printPlan(plan)
         }
 
+        // Before anything starts a thread.
+        let crew = try Crew(request, schedule: schedule, images: plan.images.count, settings: run)
         let stop = StopSignal()
         stop.install()
         let printer = RunPrinter(terminal: terminal, verbosity: quiet ? .quiet : verbose ? .verbose : .normal, showsBar: !noProgress)
-        let summary = try Batch(plan, request: request, settings: run, schedule: schedule, stop: stop, endProcess: { _exit($0.rawValue) }) { printer.handle($0) }.run()
+        let summary = try Batch(plan, request: request, settings: run, schedule: schedule, crew: crew, stop: stop, endProcess: { _exit($0.rawValue) }) { printer.handle($0) }.run()
         let status = summary.exitStatus(stop)
         if status != .done { throw status }
     }

@@ -144,8 +144,20 @@ import Vips
             graph.add("Sqrt", [graph.add("Sub", [x, try graph.initializer([0.5], dims: [], name: "half")])], name: "root")
         })
         #expect(outcome.status == 1 && outcome.error.contains("1 done, 1 failed"), "\(outcome.error)")
-        #expect(outcome.error.contains("in/1.png: stage onnx: the output 'outp' of root.onnx, made by "), "\(outcome.error)")
+        #expect(outcome.error.contains("in/1.png: stage 1: onnx: the output 'outp' of root.onnx, made by "), "\(outcome.error)")
         #expect(place.files("out") == ["white.png"])
+    }
+
+    @Test(.enabled(if: Program.hasEngine, "there is no inference engine: run make setup"))
+    func `NaN between two networks that run as one is not hidden by the second`() throws {
+        try place.write("root.onnx", try Self.model { graph, x in graph.add("Sqrt", [graph.add("Sub", [x, try graph.initializer([0.5], dims: [], name: "half")])]) })
+        try place.write("relu.onnx", try Self.model { graph, x in graph.add("Relu", [x]) })
+        try place.write("two.yaml", "version: 1\nstages:\n  - onnx: {model: root.onnx}\n  - onnx: {model: relu.onnx}\noutput: \"{stem}.png\"\n")
+        for options in [[], ["--no-fuse"]] {
+            let outcome = try place.run(Program.path, ["run", "two.yaml", "in", "-o", "two", "--overwrite", "always"] + options)
+            #expect(outcome.status == 1 && outcome.error.contains("1 done, 1 failed") && outcome.error.contains("NaN or infinity"), "\(outcome.error)")
+            #expect(place.files("two") == ["white.png"])
+        }
     }
 
     // MARK: model info

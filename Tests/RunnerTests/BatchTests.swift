@@ -80,9 +80,10 @@ import Vips
         var settings = RunSettings(output: folder("out"))
         settings.inProcess = true
         let found = try InputSelection(arguments: [folder("in")]).resolve(knownExtensions: ["png"]) { _ in false }
-        let plan = try RunPlan(found, request: request, settings: settings), isFirst = Atomic<Bool>(true)
+        let plan = try RunPlan(found, request: request, settings: settings), isFirst = Atomic<Bool>(true), schedule = Schedule(images: 1, settings: settings)
         try Picture.make(200, 100).save(folder("other.png"))
-        let summary = try Batch(plan, request: request, settings: settings, schedule: Schedule(images: 1, settings: settings), stop: StopSignal()) { [events, folder] event in
+        let summary = try Batch(plan, request: request, settings: settings, schedule: schedule,
+                                crew: try Crew(request, schedule: schedule, images: 1, settings: settings), stop: StopSignal()) { [events, folder] event in
             if case .imageProgress = event, isFirst.exchange(false, ordering: .relaxed) { rename(folder("other.png"), folder("in/a.png")) }
             events.take(event)
         }.run()

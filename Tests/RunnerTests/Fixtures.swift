@@ -108,7 +108,7 @@ func run(_ text: String, _ inputs: [String], in folder: Scratch, to output: Stri
     let found = try selection.resolve(knownExtensions: ["png", "jpg", "tif", "v"]) { Image.loader(forFile: $0) != nil }
     let plan = try RunPlan(found, request: request, settings: settings)
     let schedule = Schedule(images: plan.images.count, settings: settings)
-    return try Batch(plan, request: request, settings: settings, schedule: schedule, stop: stop) { events.take($0) }.run()
+    return try Batch(plan, request: request, settings: settings, schedule: schedule, crew: try Crew(request, schedule: schedule, images: plan.images.count, settings: settings), stop: stop) { events.take($0) }.run()
 }
 
 /// The error of a kind that `body` throws; nil where it throws none or another.

@@ -26,8 +26,9 @@ import Vips
         settings.inProcess = true
         settings.overwrite = overwrite
         let found = try InputSelection(arguments: [folder("in")]).resolve(knownExtensions: ["png"]) { _ in false }
-        let plan = try RunPlan(found, request: request, settings: settings), events = Events()
-        let summary = try Batch(plan, request: request, settings: settings, schedule: Schedule(images: 3, settings: settings), stop: StopSignal()) { events.take($0) }.run()
+        let plan = try RunPlan(found, request: request, settings: settings), events = Events(), schedule = Schedule(images: 3, settings: settings)
+        let summary = try Batch(plan, request: request, settings: settings, schedule: schedule,
+                                crew: try Crew(request, schedule: schedule, images: 3, settings: settings), stop: StopSignal()) { events.take($0) }.run()
         #expect(summary.failed == 0)
         return events.images.filter { $0.status == .done }.map { Path.split(Path.base($0.input)).stem }.sorted()
     }

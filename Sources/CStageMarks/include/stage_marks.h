@@ -32,6 +32,9 @@ void aqt_marks_handle_faults(void);
 /* What a fault of this process writes to standard error and deletes: for runs without a supervisor. Both are copied; NULL: nothing. */
 void aqt_marks_last_words(const char *words);
 
+/* fork(), which Swift hides: only for a process that has one thread, and whose copy starts none before it has settled down. */
+int32_t aqt_fork(void);
+
 /* Copies the text of a slot; an empty text where it is free, or was torn. For the supervisor. */
 void aqt_mark_read(const void *board, int32_t slot, char out[AQT_MARK_TEXT]);
 int32_t aqt_mark_signal(const void *board);

@@ -1,3 +1,4 @@
+internal import StageHost
 internal import Vips
 
 /// The colour space of a file: the image's own, or a profile that the output asks for.
@@ -8,6 +9,8 @@ struct ColourOut {
     let isStripped: Bool
 
     func apply(_ image: Image) throws(VipsError) -> Image {
+        // Back to the input's own profile, unless another is wanted.
+        let image = profile == nil && !isStripped ? try ManagedColour.restored(image) : image
         let hasProfile = image.fields.contains("icc-profile-data")
         guard let target = profile ?? (isStripped && hasProfile ? "srgb" : nil) else { return image }
         // Without a profile a picture is sRGB already, by every reader's assumption.

@@ -24,28 +24,31 @@ struct InputImage {
         try InputTrust.check(loader, pipeline.input)
         do {
             let options = try loaderOptions(loader, session)
-            let header = try Image.load(path, options: options)
+            let isSeveral = pipeline.input.pages != .first
+            let shrink = ShrinkOnLoad(session), streaming = StreamingCheck(session)
+            // Opened once where that will do: only a picture that has to be turned is read in another order.
+            let isStreamed = isStreamable && !isSeveral && shrink == nil && streaming.allows
+            let header = try Image.load(path, loader: loader, access: isStreamed ? .sequential : .random, options: options)
             try pipeline.limits.check(header, "has")
             try pipeline.limits.checkCompression(of: header, fileBytes: FileStatus(path)?.size ?? 0)
-            let isSeveral = pipeline.input.pages != .first
             if !isSeveral, header.pagesInFile > 1 {
                 context.note("has \(header.pagesInFile) pages; the first is used (input: {pages: all} takes every one)")
             }
             var facts = ImageFacts(header)
             facts.pages = header.pagesInFile
             if pipeline.input.autorot, header.orientation >= 5 { swap(&facts.width, &facts.height) }
-            if let small = try ShrinkOnLoad(session)?.open(path, facts: facts, options: options) {
+            if let small = try shrink?.open(path, loader: loader, facts: facts, options: options) {
                 if header.format == .ushort, small.format == .uchar {
                     context.note("'thumbnail_image' lowers the depth from 16 to 8 bits, as libvips does")
                 }
                 // A thumbnail is decoded from top to bottom, once: whatever reads it in another order needs its pixels kept.
-                let frame = isStreamable && StreamingCheck(session).allows ? small : try small.materialised()
+                let frame = isStreamable && streaming.allows ? small : try small.materialised()
                 return InputImage(frames: [try frame.taggedAsOpened()], facts: facts, format: header.format, firstStageIsDone: true)
             }
             var image = header
             let isTurned = pipeline.input.autorot && header.orientation > 1
-            if isStreamable, !isSeveral, !isTurned, StreamingCheck(session).allows {
-                image = try Image.load(path, access: .sequential, options: options)
+            if isStreamed == isTurned, isStreamable, !isSeveral, streaming.allows {
+                image = try Image.load(path, loader: loader, access: isTurned ? .random : .sequential, options: options)
             }
             // Pages first: turned as one tall image they would lie side by side.
             var frames: [Image] = []
@@ -168,7 +171,7 @@ struct ShrinkOnLoad {
         self.description = description
     }
 
-    func open(_ path: String, facts: ImageFacts, options: [String: Argument]) throws -> Image? {
+    func open(_ path: String, loader: String, facts: ImageFacts, options: [String: Argument]) throws -> Image? {
         let environment = Environment(variables: session.variables, facts: ["input": facts, "prev": facts])
         var arguments = try use.arguments(for: description, in: environment, pipeline: session.pipeline)
         // These mean something else to `thumbnail`, or need the pipeline's folder: the stage itself does them right.
@@ -178,7 +181,7 @@ struct ShrinkOnLoad {
         guard case .int(let width)? = arguments.removeValue(forKey: "width"), !arguments.values.contains(where: { if case .image = $0 { true } else { false } }) else { return nil }
         var more = try VipsStage.options(arguments, of: "thumbnail")
         if let failOn = options["fail_on"], more["fail_on"] == nil { more["fail_on"] = failOn }
-        return try Image.thumbnail(path, width: width, options: more)
+        return try Image.thumbnail(path, width: width, loader: loader, options: more)
     }
 }
 

@@ -129,7 +129,7 @@ struct OutputTransaction: ~Copyable {
     /// Removes what killed runs left in the temporary directory: pixels of large images between two stages, and the folders of worker processes.
     static func clearTemporaryPixels(in folder: String = FileManager.default.temporaryDirectory.path) {
         clear(TemporaryPixels.namePrefix, suffix: TemporaryPixels.nameSuffix, in: folder)
-        clear("aquatint-", suffix: WorkerFolder.nameSuffix, in: folder)
+        for suffix in [WorkerFolder.nameSuffix, ".icc"] { clear("aquatint-", suffix: suffix, in: folder) }
     }
 
     /// Removes the files named `PREFIXprocess-numberSUFFIX` whose process is gone.

@@ -80,7 +80,7 @@ final class LocalMaker: ImageMaker {
     /// Gives up one image.
     func cancel(_ index: Int) { contexts.withLock { $0[index] }?.cancel() }
 
-    func close() {}
+    func close() { ManagedColour.removeFiles() }
 
     private func context(of index: Int, for purpose: ImageContext.Purpose) -> ImageContext {
         let context = ImageContext(memoryBudget: memory, for: purpose)

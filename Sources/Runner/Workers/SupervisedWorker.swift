@@ -13,6 +13,8 @@ final class SupervisedWorker: Sendable {
     private let stageLabel: @Sendable (String) -> String?
 
     private struct State {
+        /// A process that was made beforehand, for the first start.
+        var reserve: WorkerProcess?
         var process: WorkerProcess?
         /// One that has not taken its setup yet.
         var starting: WorkerProcess?
@@ -35,9 +37,11 @@ final class SupervisedWorker: Sendable {
         var notes: [String] = []
     }
 
-    private let state = Monitor(State())
+    private let state: Monitor<State>
 
-    init(setup: WorkerSetup, limits: WorkerLimits, stageLabel: @escaping @Sendable (String) -> String?) {
+    /// - Parameter reserve: a process that has no setup yet; nil: started when it is needed.
+    init(setup: WorkerSetup, limits: WorkerLimits, reserve: WorkerProcess?, stageLabel: @escaping @Sendable (String) -> String?) {
+        state = Monitor(State(reserve: reserve))
         (self.setup, self.limits, self.stageLabel) = (setup, limits, stageLabel)
         places = setup.lanes + 1
     }
@@ -102,7 +106,12 @@ final class SupervisedWorker: Sendable {
 
     /// Ends the process, which has nothing to do any more, and waits for its end.
     func close() {
-        guard let process = state.withLock({ $0.process }) else { return }
+        let (running, reserve) = state.withLock { ($0.process, $0.reserve) }
+        if let reserve {
+            reserve.channel.hangUp()
+            _ = reserve.wait()
+        }
+        guard let process = running else { return }
         process.channel.hangUp()
         DispatchQueue.global().asyncAfter(deadline: .now() + WorkerLimits.grace) { process.kill() }
         state.wait { state in state.process == nil ? () : nil }
@@ -171,7 +180,12 @@ final class SupervisedWorker: Sendable {
 
     /// Starts a process; nil where it is lost at the rehearsal.
     private func launch(_ rehearsal: [PlannedImage]) throws(RunError) -> (WorkerProcess, notes: [String])? {
-        let process = try WorkerProcess()
+        let reserve = state.withLock { state in
+            defer { state.reserve = nil }
+            return state.reserve
+        }
+        let process: WorkerProcess
+        if let reserve { process = reserve } else { process = try WorkerProcess() }
         state.withLock { state in
             state.starting = process
             state.lastActivity = nil

@@ -27,6 +27,9 @@ struct WorkerFolder: Sendable {
         ProcessInfo.processInfo.environment.filter { $0.key != Self.variable }.map { "\($0.key)=\($0.value)" } + ["\(Self.variable)=\(path)"]
     }
 
+    /// Makes it the place for temporary files of this process. Before its first thread.
+    func use() { setenv(Self.variable, path, 1) }
+
     func remove() { try? FileManager.default.removeItem(atPath: path) }
 
     /// Removes the folder that this process was given, where it was given one: for the end of a worker whose supervisor is gone.

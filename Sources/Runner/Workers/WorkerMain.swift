@@ -103,15 +103,20 @@ public final class WorkerMain: Sendable {
         while true {
             arrived.wait()
             guard let planned = waiting.withLock({ $0.isEmpty ? nil : $0.removeFirst() }) else { continue }
-            let lastTold = Atomic<Int>(0)
+            let lastTold = Mutex(ContinuousClock.now)
             do throws(FailedImage) {
                 let made = try maker.make(planned, while: { true }, progress: { progress in
                     switch progress {
                     case .begun: channel.send(WorkerAnswer.begun(planned.index))
                     case .fraction(let fraction):
-                        // Hundredths are as fine as anybody looks.
-                        let hundredth = Int(fraction * 100)
-                        if lastTold.exchange(hundredth, ordering: .relaxed) != hundredth { channel.send(WorkerAnswer.progress(planned.index, fraction)) }
+                        // As often as anybody looks.
+                        let isDue = lastTold.withLock { last in
+                            let now = ContinuousClock.now
+                            guard now - last > .milliseconds(50) else { return false }
+                            last = now
+                            return true
+                        }
+                        if isDue { channel.send(WorkerAnswer.progress(planned.index, fraction)) }
                     }
                 }, committing: { channel.send(WorkerAnswer.committing(planned.index)) })
                 if let made { channel.send(WorkerAnswer.made(planned.index, made, state: state(maker))) }

@@ -2,7 +2,7 @@ internal import Inference
 internal import StageHost
 
 /// What a supervisor tells a worker.
-enum WorkerOrder: Codable, Sendable {
+enum WorkerOrder: Message, Sendable {
     /// The first one.
     case begin(WorkerSetup)
     case prepare([PlannedImage])
@@ -11,7 +11,7 @@ enum WorkerOrder: Codable, Sendable {
 }
 
 /// What a worker answers. Orders are answered in any order, but `begin` and `prepare` one after the other.
-enum WorkerAnswer: Codable, Sendable {
+enum WorkerAnswer: Message, Sendable {
     case ready
     /// Nothing can be made: the pipeline's stages, models or second images are not to be had.
     case refused(RunError)
@@ -23,6 +23,34 @@ enum WorkerAnswer: Codable, Sendable {
     case committing(Int)
     case made(Int, MadeImage, state: WorkerState)
     case failed(Int, FailedImage, state: WorkerState)
+}
+
+extension WorkerAnswer {
+    /// A letter, the image's index, and the share of its work as bits of a `Double`, least significant byte first.
+    var shortForm: [UInt8]? {
+        func form(_ letter: Character, _ index: Int, _ fraction: Double = 0) -> [UInt8] {
+            [letter.asciiValue ?? 0] + bytes(UInt64(bitPattern: Int64(index))) + bytes(fraction.bitPattern)
+        }
+        func bytes(_ number: UInt64) -> [UInt8] { (0..<8).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) } }
+        switch self {
+        case .begun(let index): return form("b", index)
+        case .progress(let index, let fraction): return form("p", index, fraction)
+        case .committing(let index): return form("c", index)
+        default: return nil
+        }
+    }
+
+    init?(shortForm: [UInt8]) {
+        guard shortForm.count == 17 else { return nil }
+        func number(_ start: Int) -> UInt64 { (0..<8).reduce(0) { $0 | UInt64(shortForm[start + $1]) << (8 * $1) } }
+        let index = Int(Int64(bitPattern: number(1)))
+        switch Character(Unicode.Scalar(shortForm[0])) {
+        case "b": self = .begun(index)
+        case "p": self = .progress(index, Double(bitPattern: number(9)))
+        case "c": self = .committing(index)
+        default: return nil
+        }
+    }
 }
 
 /// How a worker is after an image.

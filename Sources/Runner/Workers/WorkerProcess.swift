@@ -21,38 +21,93 @@ final class WorkerProcess: Sendable {
         var call: WorkerBoard.Call?
     }
 
-    /// Starts a worker of this very program.
+    private init(process: pid_t, channel: MessageChannel, board: WorkerBoard, folder: WorkerFolder) {
+        (self.process, self.channel, self.board, self.folder) = (process, channel, board, folder)
+    }
+
+    /// What a worker is started with: a socket with two ends, the board and a folder.
+    private struct Equipment {
+        let board: WorkerBoard
+        let folder: WorkerFolder
+        /// The supervisor's end, and the worker's.
+        let ends: [Int32]
+
+        init() throws(RunError) {
+            guard let board = WorkerBoard() else { throw WorkerProcess.failure("shared memory", errno) }
+            var ends: [Int32] = [-1, -1]
+            guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0, &ends) == 0 else { throw WorkerProcess.failure("socket", errno) }
+            do throws(RunError) {
+                folder = try WorkerFolder()
+            } catch {
+                for end in ends { close(end) }
+                throw error
+            }
+            (self.board, self.ends) = (board, ends)
+        }
+    }
+
+    private static func failure(_ what: String, _ code: Int32) -> RunError {
+        RunError(.inputOutput, "a worker process cannot be started: \(what): \(String(cString: strerror(code)))")
+    }
+
+    /// Starts a worker of this very program, which loads everything anew.
     ///
     /// - Throws: `RunError` 74 where the system has no process, socket or memory for it.
-    init() throws(RunError) {
-        func fail(_ what: String, _ code: Int32) -> RunError { RunError(.inputOutput, "a worker process cannot be started: \(what): \(String(cString: strerror(code)))") }
-        guard let board = WorkerBoard() else { throw fail("shared memory", errno) }
-        var ends: [Int32] = [-1, -1]
-        guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0, &ends) == 0 else { throw fail("socket", errno) }
-        channel = MessageChannel(descriptor: ends[0])
+    convenience init() throws(RunError) {
+        let equipment = try Equipment(), ends = equipment.ends
         defer { close(ends[1]) }
-        self.board = board
-        folder = try WorkerFolder()
+        let channel = MessageChannel(descriptor: ends[0])
 
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
-        // High numbers first, so that neither is overwritten by the other; the copies are not closed by exec.
-        let high: [Int32] = [Self.channelNumber, Self.boardNumber]
-        for (from, to) in zip([ends[1], board.descriptor], high) { posix_spawn_file_actions_adddup2(&actions, from, to) }
+        // The copies are not closed by exec.
+        for (from, to) in zip([ends[1], equipment.board.descriptor], [Self.channelNumber, Self.boardNumber]) { posix_spawn_file_actions_adddup2(&actions, from, to) }
         posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
 
         let words = ["aquatint", "worker", "--channel", "\(Self.channelNumber)", "--board", "\(Self.boardNumber)"]
-        var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) }
-        arguments.append(nil)
+        var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
         defer { for argument in arguments { free(argument) } }
-        var process: pid_t = 0
-        var environment: [UnsafeMutablePointer<CChar>?] = folder.environment.map { strdup($0) }
-        environment.append(nil)
+        var environment: [UnsafeMutablePointer<CChar>?] = equipment.folder.environment.map { strdup($0) } + [nil]
         defer { for entry in environment { free(entry) } }
-        let code = posix_spawn(&process, "/proc/self/exe", &actions, nil, arguments, environment)
-        guard code == 0 else { throw fail("exec", code) }
-        self.process = process
+        var process: pid_t = 0
+        let code = posix_spawn(&process, "/proc/self/exe", &actions, nil, &arguments, &environment)
+        guard code == 0 else {
+            equipment.folder.remove()
+            throw Self.failure("exec", code)
+        }
+        self.init(process: process, channel: channel, board: equipment.board, folder: equipment.folder)
+    }
+
+    /// Workers that are copies of this process as it is, with libvips and the plug-ins loaded: there in a millisecond or two, where starting the program takes as long
+    /// as decoding a large JPEG.
+    ///
+    /// None where this process has other threads than the one that asks, which copies would lack.
+    static func copies(_ count: Int, with library: StageLibrary) throws(RunError) -> [WorkerProcess] {
+        var made: [WorkerProcess] = []
+        for _ in 0..<count {
+            guard let threads = try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/task"), threads.count == 1 else { return made }
+            let equipment = try Equipment()
+            let process = WorkerBoard.fork()
+            if process == 0 {
+                // Ends of other workers that stay open here would hide from those that the supervisor is gone.
+                for other in made { close(other.channel.descriptor) }
+                close(equipment.ends[0])
+                equipment.folder.use()
+                let null = open("/dev/null", O_RDONLY)
+                dup2(null, STDIN_FILENO)
+                WorkerMain(channel: equipment.ends[1], board: equipment.board.descriptor) { _ in library }.run()
+                _exit(0)
+            }
+            close(equipment.ends[1])
+            guard process > 0 else {
+                close(equipment.ends[0])
+                equipment.folder.remove()
+                return made
+            }
+            made.append(WorkerProcess(process: process, channel: MessageChannel(descriptor: equipment.ends[0]), board: equipment.board, folder: equipment.folder))
+        }
+        return made
     }
 
     private static let channelNumber: Int32 = 200

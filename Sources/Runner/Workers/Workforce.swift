@@ -19,8 +19,11 @@ final class Workforce: ImageMaker {
 
     var places: Int { workers.reduce(0) { $0 + $1.places } }
 
-    init(setup: WorkerSetup, count: Int, limits: WorkerLimits, stageLabel: @escaping @Sendable (String) -> String?) {
-        workers = (0..<max(1, count)).map { _ in SupervisedWorker(setup: setup, limits: limits, stageLabel: stageLabel) }
+    /// - Parameter reserve: processes that were made beforehand, some or none.
+    init(setup: WorkerSetup, count: Int, limits: WorkerLimits, reserve: [WorkerProcess], stageLabel: @escaping @Sendable (String) -> String?) {
+        workers = (0..<max(1, count)).map { index in
+            SupervisedWorker(setup: setup, limits: limits, reserve: reserve.indices.contains(index) ? reserve[index] : nil, stageLabel: stageLabel)
+        }
         watch = WorkerWatch(workers)
     }
 

@@ -54,8 +54,10 @@ struct NetworkStageImage: Sendable {
         do { return try image.keptOnDemand(memoryBudget: context.memoryBudget) } catch { throw .vips(error) }
     }
 
-    /// Pictures in spaces that no network knows are brought to sRGB. Data stays as it is.
-    private func displayable(_ image: Image) throws(StageError) -> Image {
+    /// Pictures with another profile, and in spaces that no network knows, are brought to sRGB. Data stays as it is.
+    private func displayable(_ original: Image) throws(StageError) -> Image {
+        let image = try ManagedColour.inSRGB(original)
+        if image !== original { return image }
         switch image.interpretation {
         case .lab, .labs, .labq, .lch, .cmc, .xyz, .yxy, .hsv, .cmyk:
             note("converted from \(image.interpretation.rawValue) to sRGB for '\(stage)'")

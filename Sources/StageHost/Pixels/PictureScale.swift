@@ -84,6 +84,7 @@ extension Image {
 
     /// The image without the host's own header fields, ready to be saved.
     public func withoutHostFields() throws(VipsError) -> Image {
-        fields.contains(PictureScale.field) ? try settingFields([(PictureScale.field, nil)]) : self
+        let own = [PictureScale.field, ManagedColour.field].filter(fields.contains)
+        return own.isEmpty ? self : try settingFields(own.map { ($0, nil) })
     }
 }

@@ -97,7 +97,7 @@ struct PixelDoor: Sendable {
     init(_ given: Image, for input: DeclaredInput, keepsAlpha: Bool, stage: String, context: ImageContext) throws(StageError) {
         var image = given
         var scale = PictureScale(of: image)
-        if case .picture = scale { (image, scale) = try Self.inSpace(image, input.spaces, stage: stage, context: context) }
+        if case .picture = scale { (image, scale) = try Self.inSpace(try Self.managed(image, input.spaces), input.spaces, stage: stage, context: context) }
         let space = Self.space(of: image, scale)
         guard input.spaces.isEmpty || input.spaces.contains(.any) || input.spaces.contains(space) else {
             throw .host("the stage does not take \(space == .data ? "data (an image of numbers that are no picture)" : "images in \(image.interpretation.rawValue)")", stage: stage, code: .geometry)
@@ -108,6 +108,12 @@ struct PixelDoor: Sendable {
         if case .picture(let full) = PictureScale(of: image) { white = full } else { white = nil }
         description = PluginImage(width: image.width, height: image.height, bands: image.bands, format: format, space: space,
                                   hasAlpha: keepsAlpha && image.hasAlpha)
+    }
+
+    /// A picture with another profile in sRGB, where the stage says that it wants that, or grey.
+    private static func managed(_ image: Image, _ spaces: Set<PluginImage.Space>) throws(StageError) -> Image {
+        guard spaces.contains(.srgb) || spaces.contains(.grey), !spaces.contains(.any), !image.hasAlpha else { return image }
+        return try ManagedColour.inSRGB(image)
     }
 
     /// Brings a picture into the first space of the stage's that it can be in without loss.

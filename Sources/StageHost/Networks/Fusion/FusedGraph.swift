@@ -26,26 +26,32 @@ struct FusedGraph {
         var lines: [NetworkStep.Line]
     }
 
+    /// - Parameter showsNaN: lets NaN and infinity between two networks reach the result, where the next one would hide them (`Relu` makes 0 of NaN): as stages of their
+    ///   own, the image would fail. For the engine only: the result then reads the whole tile, by a term that is 0.
     /// - Throws: where the graphs cannot be merged, with the reason.
-    static func model(of steps: [NetworkStep], ends: Ends, metadata: [(key: String, value: String)] = []) throws(ONNXError) -> Model {
-        try FusedGraph(ends: ends).model(of: steps, metadata)
+    static func model(of steps: [NetworkStep], ends: Ends, showsNaN: Bool = false, metadata: [(key: String, value: String)] = []) throws(ONNXError) -> Model {
+        try FusedGraph(ends: ends, showsNaN: showsNaN).model(of: steps, metadata)
     }
 
-    private init(ends: Ends) { self.ends = ends }
+    private let showsNaN: Bool
+
+    private init(ends: Ends, showsNaN: Bool) { (self.ends, self.showsNaN) = (ends, showsNaN) }
 
     private func model(of steps: [NetworkStep], _ metadata: [(key: String, value: String)]) throws(ONNXError) -> Model {
         let opset = steps.map(\.network.graph.opset).max() ?? 1
         guard opset >= 7 else { throw ONNXError("operator set \(opset) is older than 7, which the nodes between networks are written in") }
-        var signal = entrance(of: steps[0])
+        var signal = entrance(of: steps[0]), between: [ValueName] = []
         for (index, step) in steps.enumerated() {
             let isEntered = index == 0 && ends.areNetworks
             let name = "\(index + 1).\(step.stage)"
             signal = try graph.scoped(name) { () throws(ONNXError) in
                 try self.step(step, on: signal, sources: isEntered ? Array(step.sources.indices) : step.sources, opset: opset, as: name)
             }
+            if index < steps.count - 1 { between.append(signal.value) }
         }
         let exit = ends.areNetworks ? steps[steps.count - 1].leave.inverse : NetworkStep.Line()
-        let result = try applied(signal.lines.map { exit.after($0) }, to: signal.value, name: "result")
+        var result = try applied(signal.lines.map { exit.after($0) }, to: signal.value, name: "result")
+        if showsNaN { for value in between { result = graph.add("Add", [result, try zero(unlessFinite: value, opset)], name: "checked") } }
         var sides: [Dimension] = [.symbolic("output_height"), .symbolic("output_width")]
         if case .pictures(.some) = ends, let last = steps.last?.geometry { sides = [.fixed(last.outputHeight), .fixed(last.outputWidth)] }
         graph.output(result, name: Self.outputName, dims: [.fixed(1), .fixed(signal.lines.count)] + sides)
@@ -89,6 +95,15 @@ struct FusedGraph {
         }
         let sum = graph.add("Add", [try share(new, strength, "new_share"), try share(old, 1 - strength, "old_share")], name: "mixed")
         return Signal(value: sum, lines: zip(new.lines, old.lines).map { NetworkStep.Line(bias: strength * $0.bias + (1 - strength) * $1.bias) })
+    }
+
+    /// 0, or NaN where any sample of the value is NaN or infinite.
+    private func zero(unlessFinite value: ValueName, _ opset: Int) throws(ONNXError) -> ValueName {
+        let axes = [1, 2, 3]
+        let mean = opset >= 18
+            ? graph.add("ReduceMean", [value, try graph.initializer(int64: axes, dims: [axes.count], name: "axes")], ["keepdims": .int(1)], name: "mean")
+            : graph.add("ReduceMean", [value], ["axes": .ints(axes), "keepdims": .int(1)], name: "mean")
+        return graph.add("Mul", [mean, try graph.initializer([0], dims: [1, 1, 1, 1], name: "nothing")], name: "zero")
     }
 
     private func reversed(_ value: ValueName) throws(ONNXError) -> ValueName {

@@ -69,7 +69,8 @@ extension PreparedNetwork {
     /// The networks of a chain as one, to be fed as the first of them is.
     convenience init(fusing steps: [NetworkStep]) throws(ONNXError) {
         let graph = try FusedGraph.model(of: steps, ends: .networks)
-        let bytes = try graph.serialized(), first = steps[0].network
+        // What is analysed is the plain graph; what runs says NaN.
+        let bytes = try FusedGraph.model(of: steps, ends: .networks, showsNaN: true).serialized(), first = steps[0].network
         try self.init(made: graph, inputName: FusedGraph.inputName, outputName: FusedGraph.outputName, bytes: bytes,
                   key: SHA256.hash(bytes).hex, scale: first.scale, bias: first.bias)
     }

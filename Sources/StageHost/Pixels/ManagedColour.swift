@@ -1,0 +1,153 @@
+internal import ContentHash
+internal import Foundation
+internal import Synchronization
+public import Vips
+
+/// Colours on their way through stages that know sRGB only, which networks and most plug-ins do.
+///
+/// A picture with another profile is brought to sRGB before the first such stage, at 16 bits whatever its depth, and remembers its own profile in a header field; it stays in sRGB
+/// until it is saved, and is brought back then. So a row of networks is converted once, and a picture stored as Display P3 gives what the same picture stored as sRGB does. Colours
+/// outside sRGB are clipped on the way, as every program does that hands such pictures to a network.
+public enum ManagedColour {
+    /// The profile that the input had, while the image is in sRGB.
+    static let field = "aquatint-origin-profile"
+    static let profileField = "icc-profile-data"
+
+    /// The picture in sRGB, its samples on the scale that they had.
+    ///
+    /// - Parameter image: colours without alpha.
+    /// - Returns: the image as it is where it has no profile, or one that is sRGB for all that can be seen.
+    static func inSRGB(_ image: Image) throws(StageError) -> Image {
+        guard let profile = image.blob(profileField), case .picture(let white) = PictureScale(of: image), image.bands == 1 || image.bands >= 3,
+              !isSRGB(profile, bands: image.bands) else { return image }
+        do {
+            let source = try deep(image, white)
+            var converted = try Operation.image("icc_transform", ["in": .image(source), "output_profile": "srgb", "embedded": true, "depth": 16])
+            // A grey picture's colours are all grey.
+            if image.bands == 1 { converted = try Operation.image("extract_band", ["in": .image(converted), "band": 1]) }
+            let float = try scaled(converted, white / 65535)
+            let typed = try Operation.image("copy", ["in": .image(float), "interpretation": image.bands == 1 ? "b-w" : "srgb"])
+            // CMYK has no way back that more than a few formats could hold.
+            let origin: FieldValue? = image.bands <= 3 ? .blob(profile) : nil
+            return try typed.settingFields([(PictureScale.field, .double(white)), (field, origin)])
+        } catch {
+            throw .vips(error)
+        }
+    }
+
+    /// The picture in the profile that its input had, where it was brought to sRGB on the way.
+    public static func restored(_ image: Image) throws(VipsError) -> Image {
+        guard let profile = image.blob(field) else { return image }
+        let plain = try image.settingFields([(field, nil)])
+        let colours = image.bands - (image.hasAlpha ? 1 : 0)
+        let isGrey = ProfileHeader(profile)?.space == "GRAY"
+        // Stages have made something else of it: three colours of grey, one band of three.
+        guard case .picture(let white) = PictureScale(of: image), colours == (isGrey ? 1 : 3), let file = ProfileFiles.path(of: profile) else { return plain }
+        let (first, alpha) = try split(plain, colours)
+        var source = try deep(first, white)
+        if isGrey { source = try Operation.image("colourspace", ["in": .image(source), "space": "rgb16", "source_space": "grey16"]) }
+        let converted = try Operation.image("icc_transform", ["in": .image(source), "input_profile": "srgb", "output_profile": .string(file), "depth": 16])
+        let format = image.format.rawValue
+        // Rounded where the image holds integers: a cast truncates.
+        var result = try Operation.image("linear", ["in": .image(converted), "a": .doubles([white / 65535]), "b": .doubles([image.format.isFloat ? 0 : 0.5])])
+        result = try Operation.image("cast", ["in": .image(result), "format": .string(format)])
+        if let alpha { result = try Operation.image("bandjoin", ["in": .images([result, alpha])]) }
+        let typed = try Operation.image("copy", ["in": .image(result), "interpretation": .string(image.interpretation.rawValue)])
+        return try typed.settingFields([(PictureScale.field, .double(white)), (profileField, .blob(profile))])
+    }
+
+    /// Of 16 bits.
+    private static func deep(_ image: Image, _ white: Double) throws(VipsError) -> Image {
+        if image.format == .ushort { return image }
+        let raised = try Operation.image("linear", ["in": .image(image), "a": .doubles([65535 / white]), "b": .doubles([0.5])])
+        let cast = try Operation.image("cast", ["in": .image(raised), "format": "ushort"])
+        guard image.bands < 4 else { return try Operation.image("copy", ["in": .image(cast), "interpretation": "cmyk"]) }
+        return try Operation.image("copy", ["in": .image(cast), "interpretation": image.bands == 1 ? "grey16" : "rgb16"])
+    }
+
+    private static func scaled(_ image: Image, _ factor: Double) throws(VipsError) -> Image {
+        try Operation.image("linear", ["in": .image(image), "a": .doubles([factor]), "b": .doubles([0])])
+    }
+
+    private static func split(_ image: Image, _ colours: Int) throws(VipsError) -> (Image, alpha: Image?) {
+        guard image.hasAlpha else { return (image, nil) }
+        return (try Operation.image("extract_band", ["in": .image(image), "band": 0, "n": .int(colours)]), try Operation.image("extract_band", ["in": .image(image), "band": .int(colours)]))
+    }
+
+    /// Removes what was written beside pictures: at the end of a process that has no temporary folder of its own.
+    public static func removeFiles() { ProfileFiles.removeAll() }
+
+    // MARK: which profiles are sRGB
+
+    private static let verdicts = Mutex<[String: Bool]>([:])
+
+    /// Whether the profile gives the colours that sRGB gives, within half a code value of 8 bits on a grid of colours: there are dozens of files that say sRGB.
+    static func isSRGB(_ profile: [UInt8], bands: Int) -> Bool {
+        guard bands == 1 || bands == 3 else { return false }
+        let key = SHA256.hash(profile).hex
+        if let known = verdicts.withLock({ $0[key] }) { return known }
+        let found = (try? largestShift(profile, bands: bands)).map { $0 <= 128 } ?? false
+        verdicts.withLock { verdicts in
+            if verdicts.count > 256 { verdicts.removeAll() }
+            verdicts[key] = found
+        }
+        return found
+    }
+
+    /// The largest difference, of 65535, between colours in the profile and the same numbers in sRGB.
+    private static func largestShift(_ profile: [UInt8], bands: Int) throws(VipsError) -> Int {
+        let levels = stride(from: 0, through: 255, by: 51).map { UInt8($0) }
+        var samples: [UInt8] = []
+        if bands == 1 {
+            samples = (0...255).map { UInt8($0) }
+        } else {
+            for red in levels { for green in levels { for blue in levels { samples += [red, green, blue] } } }
+        }
+        let image = try Image.samples(samples, width: samples.count / bands, height: 1, bands: bands, format: .uchar, interpretation: bands == 1 ? .blackAndWhite : .srgb)
+        let tagged = try image.settingFields([(profileField, .blob(profile))])
+        let converted = try Operation.image("icc_transform", ["in": .image(tagged), "output_profile": "srgb", "embedded": true, "depth": 16])
+        let bytes = try converted.bytes()
+        var largest = 0
+        for index in 0..<min(bytes.count / 2, samples.count / bands * 3) {
+            let value = Int(bytes[2 * index]) | Int(bytes[2 * index + 1]) << 8
+            let original = bands == 1 ? samples[index / 3] : samples[index]
+            largest = max(largest, abs(value - Int(original) * 257))
+        }
+        return largest
+    }
+}
+
+/// What stands at fixed places of an ICC profile (ICC.1:2022, 7.2).
+struct ProfileHeader {
+    /// `RGB `, `GRAY`, `CMYK`, ...
+    let space: String
+
+    /// nil for bytes that are no profile.
+    init?(_ profile: [UInt8]) {
+        guard profile.count >= 128, profile[36..<40].elementsEqual("acsp".utf8) else { return nil }
+        space = String(decoding: profile[16..<20], as: UTF8.self)
+    }
+}
+
+/// Profiles of inputs as files, which libvips wants for what it writes: one for each profile of the process, in its temporary folder.
+private enum ProfileFiles {
+    private static let known = Mutex<[String: String]>([:])
+
+    static func removeAll() {
+        known.withLock { known in
+            for path in known.values { unlink(path) }
+            known = [:]
+        }
+    }
+
+    static func path(of profile: [UInt8]) -> String? {
+        let key = SHA256.hash(profile).hex
+        return known.withLock { known in
+            if let path = known[key], FileManager.default.fileExists(atPath: path) { return path }
+            let path = FileManager.default.temporaryDirectory.appending(path: "aquatint-\(ProcessInfo.processInfo.processIdentifier)-\(key.prefix(16)).icc").path
+            guard (try? Data(profile).write(to: URL(filePath: path), options: .atomic)) != nil else { return nil }
+            known[key] = path
+            return path
+        }
+    }
+}

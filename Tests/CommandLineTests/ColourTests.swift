@@ -1,0 +1,57 @@
+import Foundation
+import Testing
+import Vips
+
+/// Pictures with profiles, through what knows sRGB only.
+@Suite struct ColourTests {
+    let place: Workplace
+
+    init() throws {
+        place = try Workplace()
+        let picture = try Picture.make(90, 60)
+        try Operation.image("icc_transform", ["in": .image(picture), "input_profile": "srgb", "output_profile": "srgb"]).save(place("srgb.png"))
+        try Operation.image("icc_transform", ["in": .image(picture), "input_profile": "srgb", "output_profile": "p3", "depth": 16]).save(place("p3.png"))
+        try place.write("generator.safetensors", Array(try Data(contentsOf: URL(filePath: "\(Program.root)/Tests/Fixtures/modules/generator-00.weights.safetensors"))))
+    }
+
+    private func figures(_ first: String, _ second: String) throws -> [String: Any] {
+        let outcome = try place.aquatint("compare", first, second, "--json")
+        return try #require(try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any], "\(outcome.error)")
+    }
+
+    @Test(.enabled(if: Program.hasEngine, "there is no inference engine: run make setup"))
+    func `a network gives the same of a picture stored as P3 as of one stored as sRGB, and the profile is kept`() throws {
+        let two = "  - generator: {weights: generator.safetensors}\n"
+        try place.write("p.yaml", "version: 1\nstages:\n\(two)\(two)output: \"{stem}.png\"\n")
+        let outcome = try place.aquatint("run", "p.yaml", "srgb.png", "p3.png", "-o", "out", "--precision", "f32")
+        #expect(outcome.status == 0, "\(outcome.error)")
+        let apart = try figures("out/srgb.png", "out/p3.png")
+        #expect(apart["max_difference"] as? Double ?? 99 <= 2, "\(apart)")
+        #expect(apart["de2000_mean"] as? Double ?? 99 < 0.5, "\(apart)")
+        let made = try Image.load(place("out/p3.png")), given = try Image.load(place("p3.png"))
+        #expect(made.blob("icc-profile-data") == given.blob("icc-profile-data") && made.format == .ushort)
+        #expect(!made.fields.contains { $0.hasPrefix("aquatint-") })
+        // Converted once: the stages still run as one network.
+        let explained = try place.aquatint("explain", "p.yaml", "p3.png").output
+        #expect(explained.contains("network of stages 1, 2"), "\(explained)")
+    }
+
+    @Test(.enabled(if: Program.hasEngine, "there is no inference engine: run make setup"))
+    func `another profile on the way out, or none, is what the file gets`() throws {
+        try place.write("p.yaml", "version: 1\nvars: {profile: srgb}\nstages:\n  - generator: {weights: generator.safetensors}\noutput: {file: \"{stem}.png\", profile: \"${profile}\"}\n")
+        #expect(try place.aquatint("run", "p.yaml", "p3.png", "srgb.png", "-o", "out", "--precision", "f32").status == 0)
+        let apart = try figures("out/srgb.png", "out/p3.png")
+        #expect(apart["max_difference"] as? Double ?? 99 <= 2 && (apart["notes"] as? [String])?.contains { $0.contains("profiles") } == false, "\(apart)")
+        try place.write("p.yaml", "version: 1\nstages:\n  - generator: {weights: generator.safetensors}\noutput: {file: \"{stem}.png\", metadata: strip}\n")
+        #expect(try place.aquatint("run", "p.yaml", "p3.png", "-o", "bare", "--precision", "f32").status == 0)
+        #expect(try Image.load(place("bare/p3.png")).blob("icc-profile-data") == nil)
+        #expect(try figures("out/p3.png", "bare/p3.png")["max_difference"] as? Double ?? 99 <= 1)
+    }
+
+    @Test func `stages that work on the numbers as they are leave the profile alone`() throws {
+        try place.write("p.yaml", "version: 1\nstages:\n  - invert\noutput: \"{stem}.png\"\n")
+        #expect(try place.aquatint("run", "p.yaml", "p3.png", "-o", "out").status == 0)
+        let inverted = try Operation.image("invert", ["in": .image(try Image.load(place("p3.png")))])
+        #expect(try Image.load(place("out/p3.png")).bytes() == inverted.bytes())
+    }
+}
