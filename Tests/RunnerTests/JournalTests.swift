@@ -120,6 +120,10 @@ import Testing
         try Journal(outputFolder: folder("out")).open()
         #expect(try lines() == 3 && text().hasPrefix(later))
         #expect(folder.files("out/.aquatint") == ["journal.jsonl"])
+        let short = try text()
+        try folder.write("out/.aquatint/journal.jsonl", short + String(repeating: "<a line of another time/>\n", count: 2 * Journal.deadLinesAtLeast))
+        try Journal(outputFolder: folder("out")).open()
+        #expect(try lines() == 3 + 2 * Journal.deadLinesAtLeast, "what is not understood is not thrown away")
         #expect(try standing() == .upToDate)
         #expect(try standing("b.png", outputs: ["out/b.jpg"]) == .upToDate)
     }

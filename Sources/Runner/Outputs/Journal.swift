@@ -95,13 +95,15 @@ final class Journal: Sendable {
     func open() throws(RunError) {
         try locked { descriptor, size throws(RunError) in
             let text = JournalText(try Self.read(path))
-            guard text.deadLines > text.entries.count + Self.deadLinesAtLeast else { return }
+            guard text.deadLines > text.entries.count + Self.deadLinesAtLeast, text.strangeLines <= Self.strangeLinesAtMost else { return }
             try replace(with: text.compacted)
         }
     }
 
     /// Below this, rewriting gains nothing that anybody notices.
     static let deadLinesAtLeast = 1000
+    /// Crashes leave a torn line here and there. A file of other things may be a later version's, and is not thrown away.
+    static let strangeLinesAtMost = 100
 
     // MARK: files
 

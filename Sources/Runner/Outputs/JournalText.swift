@@ -4,8 +4,10 @@
 struct JournalText {
     /// By first output: what the last line about it says.
     private(set) var entries: [PathKey: Journal.Entry] = [:]
-    /// Lines that say nothing any more: superseded, or torn.
+    /// Lines that say nothing any more: superseded, or not understood.
     private(set) var deadLines = 0
+    /// Lines not understood: torn by a crash, or something that is none of this program's business.
+    private(set) var strangeLines = 0
     private let bytes: [UInt8]
     /// The line that each entry comes from, and lines of later versions.
     private var live: [PathKey: Range<Int>] = [:]
@@ -30,6 +32,7 @@ struct JournalText {
                     foreign.append(start..<end)
                 } else if end > start {
                     deadLines += 1
+                    strangeLines += 1
                 }
             }
         }
