@@ -129,7 +129,8 @@ struct ImageJob {
         let label = "output"
         try session.pipeline.limits.check(image, "becomes")
         do {
-            var (image, notes) = try OutputFinish(saver: saver.name, inputFormat: opened.format, castFormat: builder.scope.castFormat).apply(image)
+            let settled = try GreyPicture.settled(image)
+            var (image, notes) = try OutputFinish(saver: saver.name, inputFormat: opened.format, castFormat: builder.scope.castFormat).apply(settled)
             for note in notes { context.note(note) }
             notes = []
             let environment = builder.scope.environment
