@@ -88,7 +88,7 @@ let package = Package(
         tests("NeuralStages", ["Networks", "Inference", "StageHost"]),
         tests("AquatintPlugin", ["CAquatintPlugin"]),
         tests("StageHost", ["CAquatintPlugin", "ContentHash", "PipelineLanguage", "Vips", "ONNX", "Inference", "NetworkSamples"], exclude: ["Fixtures"]),
-        tests("Runner", ["Vips", "PipelineLanguage", "StageHost", "Inference"]),
+        tests("Runner", ["Vips", "PipelineLanguage", "StageHost", "Inference", "ContentHash"]),
         .testTarget(name: "CommandLineTests", dependencies: ["aquatint", "Vips", "Inference", "ONNX"], exclude: ["Broken", "Fixtures"], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

@@ -6,15 +6,32 @@ extension SHA256 {
         let file = open(path, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else { return nil }
         defer { close(file) }
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
-        defer { buffer.deallocate() }
         var hash = SHA256()
-        while true {
-            let count = read(file, buffer.baseAddress, buffer.count)
-            if count < 0 && errno == EINTR { continue }
-            guard count >= 0 else { return nil }
-            guard count > 0 else { return hash.finish() }
-            hash.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-        }
+        guard readAll(of: file, { hash.update($0) }) else { return nil }
+        return hash.finish()
+    }
+}
+
+extension XXH64 {
+    /// The hash of what is to be read from an open file, from its position on; `nil` where reading fails (`errno` says why).
+    public static func hash(of file: Int32) -> UInt64? {
+        var hash = XXH64()
+        guard readAll(of: file, { hash.update($0) }) else { return nil }
+        return hash.finish()
+    }
+}
+
+/// Reads an open file to its end, in pieces of 1 MiB.
+///
+/// - Returns: whether that went well.
+private func readAll(of file: Int32, _ body: (UnsafeRawBufferPointer) -> Void) -> Bool {
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
+    defer { buffer.deallocate() }
+    while true {
+        let count = read(file, buffer.baseAddress, buffer.count)
+        if count < 0 && errno == EINTR { continue }
+        guard count >= 0 else { return false }
+        guard count > 0 else { return true }
+        body(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
     }
 }

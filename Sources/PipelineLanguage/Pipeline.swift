@@ -83,6 +83,8 @@ public struct InputSettings: Sendable, Hashable {
     public internal(set) var autorot = true
     public internal(set) var pages = PageSelection.first
     public internal(set) var onDamage = Damage.fail
+    /// `untrusted`: whether loaders are used that libvips marks as not hardened against hostile files.
+    public internal(set) var allowsUntrusted = false
     /// Loader options by libvips' names.
     public internal(set) var options: [ArgumentUse] = []
 }

@@ -17,8 +17,11 @@ public final class Batch: Sendable {
     private let report: @Sendable (RunEvent) -> Void
     private let arrivals: FolderWatch?
     private let journal: Journal?
+    /// What the outputs of this run are made by, as far as journals tell it.
     private let recipe: String
+    private let hashes: RememberedHashes
     private let endProcess: (@Sendable (ExitStatus) -> Void)?
+    private let journalIsUnused = Atomic<Bool>(false)
 
     /// - Parameters:
     ///   - schedule: for as many images as the plan has.
@@ -38,7 +41,8 @@ public final class Batch: Sendable {
         self.stop = stop
         self.report = report
         journal = plan.journalFolder.map(Journal.init(outputFolder:))
-        recipe = request.recipe()
+        hashes = RememberedHashes(outputFolder: plan.journalFolder)
+        recipe = journal == nil ? "" : request.recipe(hashes)
     }
 
     private struct State {
@@ -63,8 +67,15 @@ public final class Batch: Sendable {
         clearLeftovers()
         arrivals?.begin(plan) { [report] in report(.note($0)) }
         defer { arrivals?.end() }
-        let wanted = plan.images.filter(isWanted)
-        if !wanted.isEmpty || arrivals != nil, shouldContinue { try make(wanted) }
+        if let problem = journal?.problem { try journalIsBroken(problem) }
+        let standings = standings()
+        let wanted = plan.images.filter { isWanted($0, standings[$0.index] ?? Standing()) }
+        if !wanted.isEmpty || arrivals != nil, shouldContinue {
+            try plan.checkPlaces(of: wanted)
+            if let warning = plan.warningOfSpace(for: wanted) { report(.note(warning)) }
+            try make(wanted)
+        }
+        hashes.keep()
         var summary = state.withLock { state in
             state.isOver = true
             return state.summary
@@ -85,8 +96,16 @@ public final class Batch: Sendable {
         stop.observe { [weak self] level in self?.stopped(level) }
         if stop.state == .abandoning { maker.abandon() }
         for note in try maker.prepare(Array(wanted.prefix(Self.rehearsalImages))) { report(.note(note)) }
+        // Not before it is known that there can be images: nothing is left of a run that has none.
+        do {
+            try journal?.open()
+        } catch {
+            try journalIsBroken(error)
+        }
         let stream = stream(wanted)
-        WorkerPool.run(threads: arrivals == nil ? min(maker.places, wanted.count) : maker.places, next: { [self] in next(stream) }) { [self] planned in
+        // With --fail-fast no image waits behind one that may fail: it would be begun before the failure is known.
+        let places = settings.failsFast ? min(schedule.jobs, maker.places) : maker.places
+        WorkerPool.run(threads: arrivals == nil ? min(places, wanted.count) : places, next: { [self] in next(stream) }) { [self] planned in
             let status = FileStatus(planned.input.path)
             work(planned, status)
             stream.finished(planned, status)
@@ -115,7 +134,7 @@ public final class Batch: Sendable {
     private func next(_ stream: any ImageStream) -> PlannedImage? {
         while shouldContinue, let planned = stream.next() {
             // The images of the plan were looked at already.
-            if arrivals == nil || isWanted(planned) { return planned }
+            if arrivals == nil || isWanted(planned, standing(of: planned)) { return planned }
         }
         return nil
     }
@@ -154,22 +173,27 @@ public final class Batch: Sendable {
 
     // MARK: one image
 
+    /// What was found out of an image before it is made.
+    private struct Standing: Sendable {
+        /// Before anything is read: what changes from now on has the image made again.
+        var status: FileStatus?
+        /// Why it need not be made.
+        var reason: String?
+    }
+
     /// Whether an image has to be made: it is not up to date, and can be made. Otherwise says so.
-    private func isWanted(_ planned: PlannedImage) -> Bool {
-        // Before anything is read: what changes from now on has the image made again.
-        let status = FileStatus(planned.input.path)
-        guard isSettled(planned, status) else { return true }
-        arrivals?.finished(planned, status)
+    private func isWanted(_ planned: PlannedImage, _ standing: Standing) -> Bool {
+        guard isSettled(planned, standing.reason) else { return true }
+        arrivals?.finished(planned, standing.status)
         return false
     }
 
-    private func isSettled(_ planned: PlannedImage, _ status: FileStatus?) -> Bool {
+    private func isSettled(_ planned: PlannedImage, _ reason: String?) -> Bool {
         if let problem = planned.problem {
             fail(planned, ImageFailure("output", problem))
             return true
         }
-        // One that is gone is found when its turn comes.
-        guard let status, let reason = reasonToSkip(planned, status) else { return false }
+        guard let reason else { return false }
         skip(planned, reason)
         return true
     }
@@ -214,7 +238,7 @@ public final class Batch: Sendable {
             result.inputSize = made.inputSize
             result.outputSizes = made.outputSizes
             do throws(ImageFailure) {
-                try remember(planned, status)
+                try remember(planned, made.content ?? ContentStamp(status))
             } catch {
                 throw FailedImage(error, notes: made.notes, seconds: made.seconds)
             }
@@ -241,23 +265,59 @@ public final class Batch: Sendable {
         finish(result)
     }
 
+    /// By the index of each image. Contents that must be compared are read on all cores.
+    private func standings() -> [Int: Standing] {
+        let found = Mutex<[Int: Standing]>([:])
+        let isStopped = { @Sendable [self] in !shouldContinue }
+        let images = plan.images, piece = 64
+        DispatchQueue.concurrentPerform(iterations: (images.count + piece - 1) / piece) { [self] number in
+            for planned in images[(number * piece)..<min(images.count, (number + 1) * piece)] where !isStopped() {
+                let standing = standing(of: planned)
+                found.withLock { $0[planned.index] = standing }
+            }
+        }
+        return found.withLock { $0 }
+    }
+
+    private func standing(of planned: PlannedImage) -> Standing {
+        // One that is gone is found when its turn comes.
+        guard planned.problem == nil, let status = FileStatus(planned.input.path) else { return Standing() }
+        return Standing(status: status, reason: reasonToSkip(planned, status))
+    }
+
     private func reasonToSkip(_ planned: PlannedImage, _ status: FileStatus) -> String? {
-        let exist = planned.outputs.allSatisfy { FileStatus($0) != nil }
         switch settings.overwrite {
         case .always: return nil
-        case .never: return exist ? "the output exists" : nil
+        case .never: return planned.outputs.allSatisfy { FileStatus($0) != nil } ? "the output exists" : nil
         case .stale:
-            guard let journal, journal.isUpToDate(input: planned.input.path, status: status, recipe: recipe, outputs: planned.outputs) else { return nil }
-            return "up to date"
+            switch journal?.standing(input: planned.input.path, status: status, recipe: recipe, outputs: planned.outputs) {
+            case .upToDate: return "up to date"
+            case .ifContentIs(let hash):
+                guard ContentStamp.hash(of: planned.input.path, status: status) == hash else { return nil }
+                // So that the next run need not look.
+                var content = ContentStamp(status)
+                content.hash = hash
+                try? journal?.append(input: planned.input.path, content: content, recipe: recipe, outputs: planned.outputs)
+                return "up to date"
+            case .outOfDate, nil: return nil
+            }
         }
     }
 
-    private func remember(_ planned: PlannedImage, _ status: FileStatus) throws(ImageFailure) {
+    private func remember(_ planned: PlannedImage, _ content: ContentStamp) throws(ImageFailure) {
+        guard !journalIsUnused.load(ordering: .relaxed) else { return }
         do {
-            try journal?.append(input: planned.input.path, status: status, recipe: recipe, outputs: planned.outputs)
+            try journal?.append(input: planned.input.path, content: content, recipe: recipe, outputs: planned.outputs)
         } catch {
             throw ImageFailure("journal", error.message, endsRun: error)
         }
+    }
+
+    /// Without a journal every run would make everything again, and nobody would know why: only who asks for that gets it.
+    private func journalIsBroken(_ problem: RunError) throws(RunError) {
+        if settings.overwrite == .stale { throw problem }
+        journalIsUnused.store(true, ordering: .relaxed)
+        report(.note("\(problem.message); what is made now is not remembered"))
     }
 
     private func finish(_ result: ImageReport) {

@@ -48,9 +48,9 @@ public struct RunRequest: Sendable {
         return places.count == 1 && pipeline.allStages.filter { $0.name == id }.count == 1 ? "\(places[0] + 1): \(id)" : nil
     }
 
-    /// A hash of everything but the input that the pixels depend on: the file, its variables, the weights and models it names, the plug-ins
-    /// it uses, and the versions of what computes.
-    func recipe() -> String {
+    /// A hash of everything but the input that the pixels depend on: what the pipeline's file says, its variables, the weights, models and images it names, the
+    /// plug-ins it uses, and the versions of what computes.
+    func recipe(_ hashes: RememberedHashes = RememberedHashes(outputFolder: nil)) -> String {
         var hash = SHA256()
         func add(_ text: String) {
             hash.update(Array(text.utf8))
@@ -58,19 +58,23 @@ public struct RunRequest: Sendable {
         }
         add(AquatintVersion.text)
         add(library.catalogue.libraries["libvips"] ?? "")
-        add(pipeline.source.text)
-        for name in variables.keys.sorted() { add("\(name)=\(variables[name]?.description ?? "")") }
+        add(pipeline.substance)
+        for name in variables.keys.sorted() {
+            let type = pipeline.variables.first { $0.name == name }?.type
+            add("\(name): \(type.map { "\($0)" } ?? "") = \(variables[name]?.description ?? "")")
+        }
         add("\(neural.precision) \(neural.device) \(neural.fuses ? "fused" : "one by one")")
         for reference in pipeline.referencedFiles(library.catalogue, variables: variables) {
             let path = (try? files.find(reference.path)) ?? pipeline.path(of: reference.path)
-            add("\(reference.path) \(SHA256.hash(contentsOf: path)?.hex ?? "missing")")
+            add("\(reference.path) \(hashes.hash(of: path) ?? "missing")")
         }
         var seen: Set<String> = []
         for use in pipeline.allStages {
             guard let description = library.catalogue[use.name], let plugin = library.plugins.stages[description.name] else { continue }
-            if seen.insert(plugin.library.path).inserted { add(SHA256.hash(contentsOf: plugin.library.path)?.hex ?? plugin.library.path) }
+            if seen.insert(plugin.library.path).inserted { add(hashes.hash(of: plugin.library.path) ?? plugin.library.path) }
         }
-        return hash.finish().hex
+        // Half of it is as unlikely to come twice, and stands in every line of the journal.
+        return String(hash.finish().hex.prefix(32))
     }
 }
 

@@ -85,15 +85,18 @@ struct Run: ParsableCommand {
         let pipeline = try LoadedPipeline(pipeline, lookup: paths.lookup, library: library, set: set).usable(terminal)
         VipsLibrary.onWarning { text in if verbose { Terminal.standardError("libvips: \(text)\n") } }
 
-        let isImage: @Sendable (String) -> Bool = { Image.loader(forFile: $0) != nil }
-        let arrivals = watch ? try FolderWatch(selection(), knownExtensions: Self.loadable, isImage: isImage) : nil
-        let found = try arrivals?.find() ?? found(isImage)
+        let tables = pipeline.input.allowsUntrusted
+        let wanted = InputTrust.pictureExtensions(includingTables: tables)
+        let isImage: @Sendable (String) -> Bool = { InputTrust.isPicture($0, includingTables: tables) }
+        let arrivals = watch ? try FolderWatch(selection(), knownExtensions: wanted, isImage: isImage) : nil
+        let found = try arrivals?.find() ?? found(wanted, isImage)
         let schedule = Schedule(images: watch ? .max : shard?.size(of: found.files.count) ?? found.files.count, settings: run)
         let request = try RunRequest(library: library, pipeline: pipeline, set: set, neural: schedule.neural, memory: schedule.memory)
         let plan = try RunPlan(found, request: request, settings: run).part(shard)
         if let report = records.report { try plan.check(report: report) }
         if dryRun {
             // What would fail every image is said here, too.
+            try plan.checkPlaces(of: plan.images)
             _ = try RunSession(request)
             return try tell(plan, plan.events(request, settings: run, schedule: schedule))
         }
@@ -117,11 +120,11 @@ struct Run: ParsableCommand {
         if status != .done { throw status }
     }
 
-    private func found(_ isImage: @escaping (String) -> Bool) throws -> InputSelection.Found {
-        guard !records.retryFailed.isEmpty else { return try selection().resolve(knownExtensions: Self.loadable, isImage: isImage) }
+    private func found(_ extensions: Set<String>, _ isImage: @escaping (String) -> Bool) throws -> InputSelection.Found {
+        guard !records.retryFailed.isEmpty else { return try selection().resolve(knownExtensions: extensions, isImage: isImage) }
         let failed = try FailedInputs(reports: records.retryFailed)
         if failed.isEmpty, !quiet, records.logFormat == .text { Terminal.standardError("nothing failed in \(records.retryFailed.joined(separator: ", "))\n") }
-        return selection().resolve(failed, knownExtensions: Self.loadable, isImage: isImage)
+        return selection().resolve(failed, knownExtensions: extensions, isImage: isImage)
     }
 
     private func selection() -> InputSelection {
@@ -154,10 +157,5 @@ struct Run: ParsableCommand {
         guard !quiet else { return }
         Terminal.standardError("\(plan.images.count) images would be read, \(plan.strays.count) other files skipped; \(records.report == nil ? "nothing" : "only the report") was written\n")
         if verbose { for stray in plan.strays { Terminal.standardError("  \(stray.path): \(stray.reason)\n") } }
-    }
-
-    /// Extensions of everything that libvips reads.
-    private static var loadable: Set<String> {
-        Set(VipsLibrary.formats.filter { $0.direction == .load }.flatMap(\.suffixes).map { String($0.drop { $0 == "." }).lowercased() })
     }
 }

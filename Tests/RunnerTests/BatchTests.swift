@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import Testing
 import Vips
 
@@ -66,11 +67,36 @@ import Vips
         #expect(stop.state == .abandoning && stop.exitStatus == .terminated, "the first signal names the end")
     }
 
-    @Test func `an output folder that cannot be made ends the run with 73`() throws {
+    @Test func `an output folder that cannot be made ends the run with 73 before any work`() throws {
         for name in ["in/a.png", "in/b.png"] { try image(name) }
         try folder.write("file")
-        let summary = try run("stages: [invert]", ["in"], in: folder, to: "file/sub") { $0.jobs = 1 }
-        #expect(summary.exitStatus(StopSignal()) == .cannotCreateOutput && summary.failed == 1)
+        #expect(runError { try run("stages: [invert]", ["in"], in: folder, to: "file/sub", events: events) }?.status == .cannotCreateOutput)
+        #expect(events.images.isEmpty)
+    }
+
+    @Test func `an input that is replaced while it is read fails, and is done by the next run`() throws {
+        try image("in/a.png", Picture.make(400, 300))
+        let request = try RunRequest.of("stages: [gaussblur: 2]", in: folder)
+        var settings = RunSettings(output: folder("out"))
+        settings.inProcess = true
+        let found = try InputSelection(arguments: [folder("in")]).resolve(knownExtensions: ["png"]) { _ in false }
+        let plan = try RunPlan(found, request: request, settings: settings), isFirst = Atomic<Bool>(true), schedule = Schedule(images: 1, settings: settings)
+        try Picture.make(200, 100).save(folder("other.png"))
+        let summary = try Batch(plan, request: request, settings: settings, schedule: schedule,
+                                crew: try Crew(request, schedule: schedule, images: 1, settings: settings), stop: StopSignal()) { [events, folder] event in
+            if case .imageProgress = event, isFirst.exchange(false, ordering: .relaxed) { rename(folder("other.png"), folder("in/a.png")) }
+            events.take(event)
+        }.run()
+        #expect(summary.failed == 1 && events.images.first?.failure?.code == "changed" && outputs.isEmpty)
+        #expect(try run("stages: [gaussblur: 2]", ["in"], in: folder).done == 1)
+        #expect(try Image.load(folder("out/a.png")).width == 200)
+    }
+
+    @Test func `an input that is deleted while it is read is done, and not remembered by a content that nobody saw`() throws {
+        try image("in/a.png")
+        let status = try #require(FileStatus(folder("in/a.png")))
+        try FileManager.default.removeItem(atPath: folder("in/a.png"))
+        #expect(try ContentStamp.taken(of: folder("in/a.png"), since: status) == ContentStamp(status))
     }
 
     @Test func `several outputs of one image appear together or not at all`() throws {

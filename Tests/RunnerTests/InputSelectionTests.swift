@@ -93,13 +93,14 @@ import Testing
 
     @Test func `litter and other files are counted with a reason, and never opened as images`() throws {
         for name in [".DS_Store", "Thumbs.db", "desktop.ini", "._a.png", ".hidden.png", ".aquatint-12-3.png", "notes.txt"] { try folder.write("in/\(name)") }
+        try folder.write("in/.thumbnails/a.png", "image")
         try folder.write("in/photo", "image without an extension")
         try folder.write("in/wrong.png", "text")
         let found = try select([folder("in")])
         #expect(paths(found) == ["in/photo", "in/wrong.png"])
         #expect(strays(found) == [
             "in/.DS_Store: left there by a file browser", "in/._a.png: AppleDouble metadata", "in/.aquatint-12-3.png: a temporary file of another run",
-            "in/.hidden.png: hidden file", "in/Thumbs.db: left there by a file browser", "in/desktop.ini: left there by a file browser",
+            "in/.hidden.png: hidden file", "in/.thumbnails: hidden folder", "in/Thumbs.db: left there by a file browser", "in/desktop.ini: left there by a file browser",
             "in/notes.txt: not an image by name or content",
         ])
     }

@@ -19,6 +19,13 @@ struct ImageFailure: Error, Sendable, Codable {
         self.endsRun = endsRun
     }
 
+    /// The same, as the end of the run where there is a full disk.
+    func endingRun(_ full: FullDisk?) -> ImageFailure {
+        var failure = self
+        failure.endsRun = endsRun ?? full?.error
+        return failure
+    }
+
     init(_ error: StageError, stage: String?) {
         self.init("stage", stage: stage, error.message)
     }

@@ -30,7 +30,14 @@ struct ImageJob {
 
     private func make(_ committing: () -> Void) throws(ImageFailure) -> MadeImage {
         let start = ContinuousClock.now
-        let (opened, prepared) = try opened()
+        // Before it is opened: what comes later is told by its time.
+        let before = FileStatus(planned.input.path)
+        let opened: InputImage, prepared: [PreparedOutput]
+        do throws(ImageFailure) {
+            (opened, prepared) = try self.opened()
+        } catch {
+            throw error.endingRun(FullDisk(error.message, output: nil))
+        }
         let built = ContinuousClock.now
         var transaction = OutputTransaction()
         for (index, output) in prepared.enumerated() {
@@ -41,11 +48,17 @@ struct ImageJob {
             } catch {
                 throw ImageFailure("save", error.description, endsRun: error.status == .cannotCreateOutput || error.status == .inputOutput ? error : nil)
             }
-            try save(output, to: temporary, for: planned.outputs[index], from: start, share)
+            do throws(ImageFailure) {
+                try save(output, to: temporary, for: planned.outputs[index], from: start, share)
+            } catch {
+                // Asked while the unfinished file is there: without it, the disk is no longer full.
+                throw error.endingRun(FullDisk(error.message, output: planned.outputs[index]))
+            }
         }
         if context.isCancelled { throw ImageFailure("cancelled", "given up") }
         let computed = ContinuousClock.now
         committing()
+        let content = try before.map { status throws(ImageFailure) in try ContentStamp.taken(of: planned.input.path, since: status) }
         do throws(RunError) {
             try transaction.commit()
         } catch {
@@ -58,7 +71,7 @@ struct ImageJob {
         return MadeImage(pixels: opened.facts.width * opened.facts.height * max(1, opened.frames.count), notes: [], seconds: 0, stages: stages,
                          precision: precisions.isEmpty ? nil : precisions.map(\.rawValue).joined(separator: ", "),
                          engine: precisions.isEmpty ? nil : session.stages.engine.version,
-                         inputSize: [opened.facts.width, opened.facts.height], outputSizes: prepared.map { [$0.image.width, $0.image.height] })
+                         inputSize: [opened.facts.width, opened.facts.height], outputSizes: prepared.map { [$0.image.width, $0.image.height] }, content: content)
     }
 
     /// The input and its outputs, not computed yet. It is decoded from top to bottom where the pipeline allows that and no network wants to see parts of it first.
@@ -171,9 +184,7 @@ struct ImageJob {
         } catch {
             if let first = context.firstFailure { throw failure(first) }
             if context.isCancelled { throw ImageFailure("cancelled", "given up") }
-            let isFull = error.message.contains("No space left") || error.message.contains("quota exceeded")
-            let text = Self.reason(error, output, temporary: path, final: final)
-            throw ImageFailure("save", text, endsRun: isFull ? RunError(.inputOutput, "the disk is full: \(text)") : nil)
+            throw ImageFailure("save", Self.reason(error, output, temporary: path, final: final))
         }
         // libvips' tile cache paints a cell black whose computation failed, and another thread may take that for pixels.
         if let first = context.firstFailure { throw failure(first) }

@@ -21,6 +21,7 @@ struct InputImage {
             throw ImageFailure("load", "not an image that libvips can read, or damaged at its start")
         }
         let pipeline = session.pipeline
+        try InputTrust.check(loader, pipeline.input)
         do {
             let options = try loaderOptions(loader, session)
             let isSeveral = pipeline.input.pages != .first
@@ -29,6 +30,7 @@ struct InputImage {
             let isStreamed = isStreamable && !isSeveral && shrink == nil && streaming.allows
             let header = try Image.load(path, loader: loader, access: isStreamed ? .sequential : .random, options: options)
             try pipeline.limits.check(header, "has")
+            try pipeline.limits.checkCompression(of: header, fileBytes: FileStatus(path)?.size ?? 0)
             if !isSeveral, header.pagesInFile > 1 {
                 context.note("has \(header.pagesInFile) pages; the first is used (input: {pages: all} takes every one)")
             }
@@ -133,6 +135,23 @@ extension Limits {
         let origin = maxPixels == nil ? "; if that is meant, raise limits: {max_pixels: ...}" : " of limits.max_pixels"
         throw ImageFailure("limit", "\(verb) \(image.width) x \(image.height) pixels, more than \(maxPixels == nil ? "the default limit of " : "the ")\(limit)\(origin)")
     }
+}
+
+extension Limits {
+    /// Refuses a file of a few bytes that claims to hold many pixels, before any of them is decoded, unless the pipeline says how many may be.
+    func checkCompression(of image: Image, fileBytes: Int64) throws(ImageFailure) {
+        let pixels = Double(image.width) * Double(image.height)
+        guard maxPixels == nil, pixels > Self.harmlessPixels, pixels > Double(fileBytes) * Self.mostPixelsPerByte else { return }
+        throw ImageFailure("limit", """
+            has \(image.width) x \(image.height) pixels in \(fileBytes) bytes, as a decompression bomb would; if that is meant, say how many pixels may be: \
+            limits: {max_pixels: ...}
+            """)
+    }
+
+    /// What any machine decodes within a moment.
+    private static let harmlessPixels = 250e6
+    /// Deflate packs at most 1032 bytes into one, so that a black PNG of colours has 344 pixels in a byte; a grey JPEG has 200.
+    private static let mostPixelsPerByte = 300.0
 }
 
 /// `thumbnail_image` as the first stage becomes `thumbnail` on the file: a JPEG is then decoded at a half, a quarter or an eighth of its size.

@@ -62,7 +62,7 @@ public struct InputSelection: Sendable {
     ) throws(RunError) -> Found {
         var walk = Walk(selection: self, knownExtensions: knownExtensions, isImage: isImage, entering: entering)
         for argument in try expandedArguments(standardInput) { try walk.take(argument) }
-        walk.found.files.sort { NaturalOrder.precedes($0.path, $1.path) }
+        walk.found.files = NaturalOrder.sorted(walk.found.files, by: \.path)
         return walk.found
     }
 
@@ -83,7 +83,7 @@ public struct InputSelection: Sendable {
     func look(at place: FilePlace, knownExtensions: Set<String>, isImage: @escaping (String) -> Bool, entering: @escaping (FolderPlace) -> Void) -> Found {
         var walk = Walk(selection: self, knownExtensions: knownExtensions, isImage: isImage, entering: entering)
         walk.open(place.folder)
-        walk.look(at: place.name, in: place.folder.path, below: place.folder.below)
+        walk.look(at: place.name, in: place.folder.path, real: Path.real(place.folder.path), below: place.folder.below)
         walk.found.files.sort { NaturalOrder.precedes($0.path, $1.path) }
         return walk.found
     }
@@ -145,7 +145,7 @@ public struct InputSelection: Sendable {
             }
         }
         visit(start, "", 1)
-        return names.sorted(by: NaturalOrder.precedes)
+        return NaturalOrder.sorted(names) { $0 }
     }
 }
 
@@ -156,10 +156,13 @@ private struct Walk {
     let isImage: (String) -> Bool
     let entering: (FolderPlace) -> Void
     var found = InputSelection.Found()
-    private var seenFiles: Set<String> = []
-    private var openFolders: Set<String> = []
+    private var seenFiles: Set<PathKey> = []
+    private var openFolders: Set<PathKey> = []
     private let output: String?
     private let ownFiles: [(name: String, path: String)]
+    /// What earlier runs made, where it lies among the inputs.
+    private var made: Set<PathKey> = []
+    private var journals: Set<PathKey> = []
 
     init(selection: InputSelection, knownExtensions: Set<String>, isImage: @escaping (String) -> Bool, entering: @escaping (FolderPlace) -> Void) {
         self.entering = entering
@@ -173,7 +176,7 @@ private struct Walk {
     /// An input of an earlier run. One that is gone is found when its turn comes.
     mutating func take(_ entry: FailedInputs.Entry) {
         if FileStatus(entry.path)?.kind == .directory { return visit(entry.path, below: entry.folder) }
-        guard selection.isWanted(Path.join(entry.folder, Path.base(entry.path))), seenFiles.insert(Path.absolute(entry.path)).inserted else { return }
+        guard selection.isWanted(Path.join(entry.folder, Path.base(entry.path))), seenFiles.insert(PathKey(Path.absolute(entry.path))).inserted else { return }
         found.files.append(InputFile(path: entry.path, folder: entry.folder, number: entry.number))
     }
 
@@ -186,17 +189,17 @@ private struct Walk {
             visit(argument, below: "")
             if found.unreadable.contains(where: { $0.path == argument }) { throw RunError(.inputMissing, "the folder '\(argument)' cannot be listed") }
         case .file: add(argument, folder: "", given: true)
-        case .other: throw RunError(.inputMissing, "input '\(argument)' is neither a file nor a folder")
+        case .link, .other: throw RunError(.inputMissing, "input '\(argument)' is neither a file nor a folder")
         }
     }
 
     /// Goes on in the midst of a walk: in a folder, which was come to through those above it.
     mutating func open(_ folder: FolderPlace) {
         var path = folder.path
-        openFolders.insert(Path.real(path))
+        openFolders.insert(PathKey(Path.real(path)))
         for _ in folder.below.split(separator: "/") {
             path = Path.directory(path)
-            openFolders.insert(Path.real(path))
+            openFolders.insert(PathKey(Path.real(path)))
         }
     }
 
@@ -204,27 +207,35 @@ private struct Walk {
         let real = Path.real(folder)
         // Its own output is never an input, wherever it lies; nor is a folder inside itself through a link.
         if real == output, !below.isEmpty { return }
-        guard openFolders.insert(real).inserted else { return }
-        defer { openFolders.remove(real) }
+        guard openFolders.insert(PathKey(real)).inserted else { return }
+        defer { openFolders.remove(PathKey(real)) }
         entering(FolderPlace(folder, below: below))
         let names: [String]
         do {
-            names = try FileManager.default.contentsOfDirectory(atPath: folder).sorted(by: NaturalOrder.precedes)
+            names = NaturalOrder.sorted(try FileManager.default.contentsOfDirectory(atPath: folder)) { $0 }
         } catch {
             found.unreadable.append(Stray(path: folder, reason: "the folder cannot be listed", folder: below))
             return
         }
-        for name in names { look(at: name, in: folder, below: below) }
+        // Asked for by name, the results of one run are the inputs of the next.
+        if names.contains(".aquatint"), !below.isEmpty { readJournal(of: real) }
+        if let output, real == output || real.hasPrefix(output == "/" ? output : output + "/") { readJournal(of: output) }
+        for name in names { look(at: name, in: folder, real: real, below: below) }
     }
 
-    mutating func look(at name: String, in folder: String, below: String) {
+    /// - Parameter real: the folder's real path.
+    mutating func look(at name: String, in folder: String, real: String, below: String) {
         let path = Path.join(folder, name), relative = Path.join(below, name)
         if name == ".aquatint" { return }
-        if FileStatus.isSymbolicLink(path), !selection.followsLinks {
-            found.strays.append(Stray(path: path, reason: "symbolic link (--follow-symlinks takes it)"))
-            return
+        var entry = FileStatus(path, followLinks: false)
+        if entry?.kind == .link {
+            guard selection.followsLinks else {
+                found.strays.append(Stray(path: path, reason: "symbolic link (--follow-symlinks takes it)"))
+                return
+            }
+            entry = FileStatus(path)
         }
-        guard let status = FileStatus(path) else {
+        guard let status = entry else {
             // An image that cannot be opened is a failure of the run, not litter beside it.
             if selection.admits(relative), knownExtensions.contains(Path.split(name).ext.dropFirst().lowercased()) {
                 found.files.append(InputFile(path: path, folder: below))
@@ -235,12 +246,24 @@ private struct Walk {
         }
         switch status.kind {
         case .directory:
-            if selection.isRecursive { visit(path, below: relative) }
+            if name.utf8.first == UInt8(ascii: ".") {
+                found.strays.append(Stray(path: path, reason: "hidden folder"))
+            } else if selection.isRecursive {
+                visit(path, below: relative)
+            }
         case .file:
-            if selection.isWanted(relative) { add(path, folder: below, given: false) }
-        case .other:
+            if made.contains(PathKey(Path.join(real, name))) {
+                found.strays.append(Stray(path: path, reason: "made by an earlier run"))
+            } else if selection.isWanted(relative) {
+                add(path, folder: below, given: false)
+            }
+        case .link, .other:
             found.strays.append(Stray(path: path, reason: "not a regular file"))
         }
+    }
+
+    private mutating func readJournal(of folder: String) {
+        if journals.insert(PathKey(folder)).inserted { made.formUnion(Journal(outputFolder: folder).outputs) }
     }
 
     private mutating func add(_ path: String, folder: String, given: Bool) {
@@ -257,7 +280,7 @@ private struct Walk {
                 return
             }
         }
-        guard seenFiles.insert(Path.absolute(path)).inserted else { return }
+        guard seenFiles.insert(PathKey(Path.absolute(path))).inserted else { return }
         found.files.append(InputFile(path: path, folder: folder))
     }
 }

@@ -1,10 +1,17 @@
 /// The order in which people count: `img2` before `img10`.
 ///
-/// Digit runs compare as numbers of any length, everything else as Unicode scalars; equal keys fall back to the plain
-/// string order, so that the order is total.
+/// Digit runs compare as numbers of any length, everything else as Unicode scalars; equal keys fall back to the order of
+/// the bytes, so that the order is total.
 enum NaturalOrder {
-    static func precedes(_ left: String, _ right: String) -> Bool {
-        let a = Array(left.utf8), b = Array(right.utf8)
+    static func precedes(_ left: String, _ right: String) -> Bool { precedes(Array(left.utf8), Array(right.utf8)) }
+
+    /// In this order of their paths, each of which is taken apart once.
+    static func sorted<Item>(_ items: [Item], by path: (Item) -> String) -> [Item] {
+        let keys = items.map { Array(path($0).utf8) }
+        return items.indices.sorted { precedes(keys[$0], keys[$1]) }.map { items[$0] }
+    }
+
+    private static func precedes(_ a: [UInt8], _ b: [UInt8]) -> Bool {
         var i = 0, j = 0
         while i < a.count, j < b.count {
             if isDigit(a[i]), isDigit(b[j]) {
@@ -24,7 +31,7 @@ enum NaturalOrder {
             }
         }
         if a.count - i != b.count - j { return a.count - i < b.count - j }
-        return left < right
+        return a.lexicographicallyPrecedes(b)
     }
 
     private static let slash = UInt8(ascii: "/")

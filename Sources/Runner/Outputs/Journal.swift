@@ -1,87 +1,203 @@
 import Foundation
 import Synchronization
 
-/// What earlier runs into the same output folder finished: one JSON line per image in `OUT/.aquatint/journal.jsonl`.
+/// What earlier runs into the same output folder finished: one line per image in `OUT/.aquatint/journal.jsonl`.
 ///
-/// A line is appended after the image's outputs have their final names, so a journal never claims more than is there; a line torn by a
-/// crash is not JSON and is ignored, as is anything else unknown. Later lines win. Deleting the file is safe: everything is redone.
+///     {"v":1,"recipe":"3f...","input":"/in/a.png","size":2048,"modified":17...,"hash":"9c...","outputs":[["a.jpg",1024,17...]]}
+///
+/// A line is appended after the image's outputs have their final names, so a journal never claims more than is there. The last line about a first output holds.
+/// A line torn by a crash is ignored. Lines of a later version are ignored, too, and kept. Deleting the file is safe: everything is made again.
+///
+/// Every line is written in one call, at the end of the file, by who holds its lock: several processes may share it. When most lines are about outputs
+/// that later ones tell of again, the file is replaced by one without them.
 final class Journal: Sendable {
-    struct Entry: Codable, Sendable, Equatable {
-        var v = 1
+    /// What was remembered of an image.
+    struct Entry: Sendable, Equatable {
+        /// ``RunRequest/recipe(_:)``: everything but the input that the pixels depend on.
+        var recipe: String
+        /// The absolute path.
         var input: String
-        /// Bytes and nanoseconds since 1970 of the input when it was read.
+        var content: ContentStamp
+        var outputs: [Output]
+    }
+
+    struct Output: Sendable, Equatable {
+        /// Below the output folder, or absolute where it is elsewhere.
+        var path: String
+        /// Bytes and nanoseconds since 1970: another run may have put another picture there. -1 for one that is missing, or no file.
         var size: Int64
         var modified: Int64
-        /// Hash of everything else that the pixels depend on: `RunFingerprint`.
-        var recipe: String
-        var outputs: [String]
-        /// Bytes and nanoseconds since 1970 of each output: another run may have put another picture there.
-        var stamps: [[Int64]]
     }
 
-    private let path: String
-    private let entries: Mutex<[String: Entry]>
-    private let file: Mutex<FileHandle?>
+    /// How what is there stands to what is wanted.
+    enum Standing: Equatable {
+        case upToDate
+        /// All agrees but the time of the input: its content decides.
+        case ifContentIs(hash: String)
+        case outOfDate
+    }
 
-    /// Reads what is there; creates nothing until the first `append`.
+    let path: String
+    /// Why what is there cannot be read; nil where nothing is there.
+    let problem: RunError?
+    private let folder: String
+    private let entries: Mutex<[PathKey: Entry]>
+    private let file = Mutex(-1 as Int32)
+
+    /// Reads what is there; creates nothing until ``open()`` or the first ``append(_:)``.
     init(outputFolder: String) {
-        path = Path.join(Path.join(outputFolder, ".aquatint"), "journal.jsonl")
-        entries = Mutex(Self.read(path))
-        file = Mutex(nil)
+        folder = Path.absolute(outputFolder)
+        path = Self.path(in: outputFolder)
+        do throws(RunError) {
+            entries = Mutex(JournalText(try Self.read(path)).entries)
+            problem = nil
+        } catch {
+            entries = Mutex([:])
+            problem = error
+        }
     }
 
-    private static func read(_ path: String) -> [String: Entry] {
-        guard let bytes = FileManager.default.contents(atPath: path) else { return [:] }
-        let decoder = JSONDecoder()
-        var entries: [String: Entry] = [:]
-        for line in bytes.split(separator: 10) {
-            if let entry = try? decoder.decode(Entry.self, from: Data(line)), entry.v == 1 { entries[entry.input] = entry }
-        }
-        return entries
+    deinit {
+        let descriptor = file.withLock { $0 }
+        if descriptor >= 0 { close(descriptor) }
     }
+
+    static func path(in outputFolder: String) -> String { Path.join(Path.join(outputFolder, ".aquatint"), "journal.jsonl") }
+
+    /// The outputs of all entries, by absolute path.
+    var outputs: Set<PathKey> { entries.withLock { Set($0.values.flatMap { $0.outputs.map { PathKey(Path.join(folder, $0.path)) } }) } }
 
     /// Whether the outputs of `input` exist and were made from it as it is now, by the same recipe.
-    func isUpToDate(input: String, status: FileStatus, recipe: String, outputs: [String]) -> Bool {
-        guard let entry = entries.withLock({ $0[Path.absolute(input)] }) else { return false }
-        return entry.size == status.size && entry.modified == status.modified && entry.recipe == recipe
-            && entry.outputs == outputs.map(Path.absolute) && entry.stamps == Self.stamps(outputs)
+    func standing(input: String, status: FileStatus, recipe: String, outputs: [String]) -> Standing {
+        let wanted = outputs.map(place)
+        guard let first = wanted.first, let entry = entries.withLock({ $0[PathKey(first)] }) else { return .outOfDate }
+        guard entry.recipe == recipe, PathKey(entry.input) == PathKey(Path.absolute(input)), entry.content.size == status.size, entry.outputs.count == wanted.count else { return .outOfDate }
+        for (output, path) in zip(entry.outputs, wanted) where PathKey(output.path) != PathKey(path) || output != self.output(path) { return .outOfDate }
+        if entry.content.modified == status.modified { return .upToDate }
+        return entry.content.hash.map { .ifContentIs(hash: $0) } ?? .outOfDate
     }
 
-    /// Size and time of each file; empty for one that is missing, or no file.
-    private static func stamps(_ paths: [String]) -> [[Int64]] {
-        paths.map { path in
-            guard let status = FileStatus(path), status.kind == .file else { return [] }
-            return [status.size, status.modified]
+    /// Remembers that the outputs, as they are now, were made of this content.
+    func append(input: String, content: ContentStamp, recipe: String, outputs: [String]) throws(RunError) {
+        let entry = Entry(recipe: recipe, input: Path.absolute(input), content: content, outputs: outputs.map { output(place($0)) })
+        guard let first = entry.outputs.first else { return }
+        let line = JournalText.line(entry)
+        try locked { descriptor, size throws(RunError) in
+            // A line torn by a crash must not swallow this one.
+            var last: UInt8 = 10
+            let isTorn = size > 0 && pread(descriptor, &last, 1, off_t(size - 1)) == 1 && last != 10
+            try Self.write((isTorn ? [10] : []) + line, to: descriptor, after: size, path)
+        }
+        entries.withLock { $0[PathKey(first.path)] = entry }
+    }
+
+    /// Makes sure that lines can be added, before there is work that would be forgotten. Throws out old lines where most are.
+    func open() throws(RunError) {
+        try locked { descriptor, size throws(RunError) in
+            let text = JournalText(try Self.read(path))
+            guard text.deadLines > text.entries.count + Self.deadLinesAtLeast, text.strangeLines <= Self.strangeLinesAtMost else { return }
+            try replace(with: text.compacted)
         }
     }
 
-    func append(input: String, status: FileStatus, recipe: String, outputs: [String]) throws(RunError) {
-        let entry = Entry(input: Path.absolute(input), size: status.size, modified: status.modified, recipe: recipe,
-                          outputs: outputs.map(Path.absolute), stamps: Self.stamps(outputs))
-        let problem: RunError? = file.withLock { handle in
-            do {
-                if handle == nil { handle = try Self.open(path) }
-                let encoder = JSONEncoder()
-                encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-                var line = try encoder.encode(entry)
-                line.append(10)
-                try handle?.write(contentsOf: line)
-                return nil
-            } catch {
-                return RunError(.inputOutput, "the journal '\(path)' cannot be written: \(error.localizedDescription)")
+    /// Below this, rewriting gains nothing that anybody notices.
+    static let deadLinesAtLeast = 1000
+    /// Crashes leave a torn line here and there. A file of other things may be a later version's, and is not thrown away.
+    static let strangeLinesAtMost = 100
+
+    // MARK: files
+
+    private func place(_ output: String) -> String {
+        let whole = Path.absolute(output)
+        return whole.utf8.starts(with: folder.utf8) && whole.utf8.dropFirst(folder.utf8.count).first == UInt8(ascii: "/")
+            ? String(whole.utf8.dropFirst(folder.utf8.count + 1)) ?? whole : whole
+    }
+
+    private func output(_ place: String) -> Output {
+        guard let status = FileStatus(Path.join(folder, place)), status.kind == .file else { return Output(path: place, size: -1, modified: -1) }
+        return Output(path: place, size: status.size, modified: status.modified)
+    }
+
+    private static func read(_ path: String) throws(RunError) -> [UInt8] {
+        func fail(_ code: Int32) -> RunError {
+            RunError(.inputOutput, "the journal '\(path)' cannot be read: \(String(cString: strerror(code)))", hint: advice)
+        }
+        let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            // What is in the way of a folder is told when something is to be written there.
+            if errno == ENOENT || errno == ENOTDIR { return [] }
+            throw fail(errno)
+        }
+        defer { close(descriptor) }
+        guard let status = FileStatus(descriptor: descriptor), status.kind == .file else { throw fail(EISDIR) }
+        var bytes: [UInt8] = [], code: Int32 = 0
+        // It may grow while it is read: what comes later is for the next run.
+        bytes = [UInt8](unsafeUninitializedCapacity: Int(status.size)) { buffer, filled in
+            while filled < buffer.count {
+                let count = Glibc.read(descriptor, buffer.baseAddress! + filled, buffer.count - filled)
+                if count < 0, errno == EINTR { continue }
+                if count < 0 { code = errno }
+                guard count > 0 else { return }
+                filled += count
             }
         }
-        if let problem { throw problem }
-        entries.withLock { $0[entry.input] = entry }
+        guard code == 0 else { throw fail(code) }
+        return bytes
     }
 
-    private static func open(_ path: String) throws -> FileHandle {
-        try FileManager.default.createDirectory(atPath: Path.directory(path), withIntermediateDirectories: true)
-        let descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
-        let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-        // A line torn by a crash must not swallow the next one.
-        if lseek(descriptor, 0, SEEK_END) > 0 { try handle.write(contentsOf: Data([10])) }
-        return handle
+    private static let advice = "it is what tells later runs what is done already; put its folder right or delete it, or do without: --overwrite always or never"
+
+    /// Opens the file and locks it against every other process for the time of `body`, which is given its size.
+    private func locked(_ body: (Int32, Int) throws(RunError) -> Void) throws(RunError) {
+        func fail(_ code: Int32) -> RunError {
+            RunError(code == ENOSPC || code == EDQUOT || code == EIO ? .inputOutput : .cannotCreateOutput,
+                     "the journal '\(path)' cannot be written: \(String(cString: strerror(code)))", hint: Self.advice)
+        }
+        let result: Result<Void, RunError> = file.withLock { descriptor in
+            while true {
+                if descriptor < 0 {
+                    let code = OutputTransaction.makeFolder(Path.directory(path))
+                    guard code == 0 else { return .failure(fail(code)) }
+                    descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0o666)
+                    guard descriptor >= 0 else { return .failure(fail(errno)) }
+                }
+                // File servers without locks still append whole lines.
+                while flock(descriptor, LOCK_EX) != 0, errno == EINTR {}
+                // Another process may have replaced it, or somebody deleted it.
+                if let open = FileStatus(descriptor: descriptor), let named = FileStatus(path), open.inode == named.inode, open.device == named.device {
+                    let opened = descriptor
+                    defer { flock(opened, LOCK_UN) }
+                    return Result { () throws(RunError) in try body(opened, Int(open.size)) }
+                }
+                close(descriptor)
+                descriptor = -1
+            }
+        }
+        try result.get()
+    }
+
+    private static func write(_ bytes: [UInt8], to descriptor: Int32, after size: Int, _ path: String) throws(RunError) {
+        let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+        guard count != bytes.count else { return }
+        let code = count < 0 ? errno : ENOSPC
+        ftruncate(descriptor, off_t(size))
+        throw RunError(.inputOutput, "the journal '\(path)' cannot be written: \(String(cString: strerror(code)))")
+    }
+
+    /// With the lock held.
+    private func replace(with bytes: [UInt8]) throws(RunError) {
+        let directory = Path.directory(path)
+        OutputTransaction.clearLeftovers(in: directory)
+        let temporary = OutputTransaction.uniqueName(in: directory, prefix: ".aquatint-", suffix: ".jsonl")
+        let descriptor = Glibc.open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+        // Where there is no room for it, the long one does as well.
+        guard descriptor >= 0 else { return }
+        defer {
+            close(descriptor)
+            unlink(temporary)
+        }
+        let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+        guard count == bytes.count, fsync(descriptor) == 0 else { return }
+        rename(temporary, path)
     }
 }

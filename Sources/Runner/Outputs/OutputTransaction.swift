@@ -13,7 +13,10 @@ struct OutputTransaction: ~Copyable {
 
     init() {}
 
-    /// The name to write to for the output `final`. Creates its folder where it is missing.
+    /// The name to write to for the output `final`: of an empty file, since the system tells why there can be none and savers do not. Creates its folder where
+    /// it is missing.
+    ///
+    /// - Throws: `RunError`: 73 where it cannot be made, 74 where the disk is full or broken: the next image would fail alike.
     mutating func temporaryName(for final: String) throws(RunError) -> String {
         let folder = Path.directory(final)
         let code = Self.makeFolder(folder.isEmpty ? "." : folder)
@@ -21,8 +24,14 @@ struct OutputTransaction: ~Copyable {
             throw RunError(.cannotCreateOutput, "the output folder '\(folder)' cannot be created: \(String(cString: strerror(code)))")
         }
         let temporary = Self.uniqueName(in: folder, prefix: ".aquatint-", suffix: Path.split(Path.base(final)).ext)
-        pending.append((temporary, final))
         Self.live.withLock { _ = $0.insert(temporary) }
+        pending.append((temporary, final))
+        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+        guard descriptor >= 0 else {
+            let code = errno, isBroken = [ENOSPC, EDQUOT, EIO].contains(code)
+            throw RunError(isBroken ? .inputOutput : .cannotCreateOutput, "nothing can be written in '\(folder.isEmpty ? "." : folder)': \(String(cString: strerror(code)))")
+        }
+        close(descriptor)
         return temporary
     }
 
@@ -37,7 +46,10 @@ struct OutputTransaction: ~Copyable {
     ///
     /// On failure nothing that this transaction wrote stays behind, and what it had replaced already is put back.
     mutating func commit() throws(RunError) {
-        for file in pending { try Self.sync(file.temporary) }
+        for file in pending {
+            try Self.sync(file.temporary)
+            guard FileStatus(file.temporary)?.size != 0 else { throw RunError(.inputOutput, "'\(file.final)' was not written: its temporary file is empty") }
+        }
         var replaced: [(final: String, old: String?)] = []
         defer { for old in replaced.compactMap(\.old) { unlink(old) } }
         for (index, file) in pending.enumerated() {

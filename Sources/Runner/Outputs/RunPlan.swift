@@ -29,12 +29,17 @@ extension RunPlan {
     /// Names every output, and refuses what cannot be: two inputs for one file, an input overwritten, a format that nothing writes. A run that watches its folders
     /// has those images fail instead.
     ///
-    /// - Throws: `RunError` 73 for collisions, 65 for a name that cannot be.
+    /// - Throws: `RunError` 73 for collisions and names that cannot be, 65 for one that cannot be computed.
     public init(_ found: InputSelection.Found, request: RunRequest, settings: RunSettings) throws(RunError) {
+        try self.init(found, request: request, settings: settings, foldsCase: { FileSystem.foldsCase($0) })
+    }
+
+    /// - Parameter foldsCase: whether a folder holds names to be the same that differ by case alone.
+    init(_ found: InputSelection.Found, request: RunRequest, settings: RunSettings, foldsCase: @escaping @Sendable (String) -> Bool) throws(RunError) {
         strays = found.strays
         unreadable = found.unreadable
         images = []
-        naming = OutputNaming(request, settings, inputs: found.files)
+        naming = OutputNaming(request, settings, inputs: found.files, foldsCase: foldsCase)
         journalFolder = naming.isFile ? nil : settings.output
         for (index, input) in found.files.enumerated() {
             images.append(settings.isWatching ? naming.arrival(input, index: index) : try naming.planned(input, index: index))

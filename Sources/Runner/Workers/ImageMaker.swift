@@ -16,6 +16,8 @@ struct MadeImage: Codable, Sendable {
     /// Width and height of the input, and of each output.
     var inputSize: [Int] = []
     var outputSizes: [[Int]] = []
+    /// What the input file was.
+    var content: ContentStamp?
 }
 
 /// How far an image has come, told while it is made.

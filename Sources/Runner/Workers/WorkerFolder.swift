@@ -16,6 +16,12 @@ struct WorkerFolder: Sendable {
         }
     }
 
+    /// Where temporary files go, as the user named it: not the folder that this process was given, where it is a worker.
+    static var temporaryPlace: String {
+        let path = FileManager.default.temporaryDirectory.path
+        return path.hasSuffix(nameSuffix) && Path.base(path).hasPrefix("aquatint-") ? Path.directory(path) : path
+    }
+
     /// This process' environment, with the folder as the place for temporary files.
     var environment: [String] {
         ProcessInfo.processInfo.environment.filter { $0.key != Self.variable }.map { "\($0.key)=\($0.value)" } + ["\(Self.variable)=\(path)"]
