@@ -47,6 +47,8 @@ public final class Batch: Sendable {
     }
 
     private let state = Mutex(State())
+    /// What has computed the networks, once one was.
+    private let engine = Mutex<String?>(nil)
 
     /// Runs to the end (there is none where files arrive), or until a signal, a full disk, or the first failure with `failsFast` ends it.
     ///
@@ -54,10 +56,9 @@ public final class Batch: Sendable {
     public func run() throws(RunError) -> RunSummary {
         let start = Date()
         defer { maker.close() }
-        report(.started(header))
+        report(.started(RunHeader(plan, request: request, settings: settings, schedule: schedule)))
         for folder in plan.unreadable {
-            finish(ImageReport(index: -1, input: folder.path, outputs: [], status: .failed, failure: .init(code: "load", stage: nil, message: folder.reason),
-                               notes: [], seconds: 0, pixels: 0, inputBytes: 0))
+            finish(ImageReport(unreadable: folder))
         }
         clearLeftovers()
         arrivals?.begin(plan) { [report] in report(.note($0)) }
@@ -69,6 +70,10 @@ public final class Batch: Sendable {
             return state.summary
         }
         summary.strays = plan.strays.count + (arrivals?.strays ?? 0)
+        summary.shard = plan.shard
+        summary.versions = request.versions
+        summary.versions.engine = engine.withLock { $0 }
+        summary.stopped = summary.stopped ?? stop.error
         summary.seconds = Date().timeIntervalSince(start)
         report(.finished(summary))
         return summary
@@ -117,13 +122,6 @@ public final class Batch: Sendable {
 
     /// Networks choose their arithmetic on the first of these that can be opened.
     private static let rehearsalImages = 4
-
-    private var header: RunHeader {
-        RunHeader(
-            pipeline: request.pipeline.source.name, images: plan.images.count, inputBytes: plan.images.reduce(0) { $0 &+ $1.bytes }, skipped: plan.strays,
-            jobs: schedule.jobs, threadsPerImage: schedule.threads, memoryBudget: schedule.memory,
-            engine: request.usesNetworks ? "networks in \(settings.precision == .auto ? "automatic precision" : settings.precision.description) on \(settings.device)" : nil)
-    }
 
     private var shouldContinue: Bool {
         stop.state == .running && state.withLock { $0.summary.stopped == nil }
@@ -212,6 +210,7 @@ public final class Batch: Sendable {
             result.stages = made.stages
             result.precision = made.precision
             result.peakMemory = made.peakMemory
+            if let used = made.engine { engine.withLock { $0 = used } }
             result.inputSize = made.inputSize
             result.outputSizes = made.outputSizes
             do throws(ImageFailure) {
@@ -229,7 +228,7 @@ public final class Batch: Sendable {
     }
 
     private func emptyReport(_ planned: PlannedImage) -> ImageReport {
-        ImageReport(index: planned.index, input: planned.input.path, outputs: planned.outputs, status: .done, notes: [], seconds: 0, pixels: 0, inputBytes: planned.bytes)
+        ImageReport(planned)
     }
 
     private func fail(_ planned: PlannedImage, _ failure: ImageFailure, notes: [String] = [], seconds: Double = 0) {
@@ -278,6 +277,16 @@ public final class Batch: Sendable {
         }
         report(.imageFinished(result))
         if !shouldContinue { arrivals?.end() }
+    }
+}
+
+extension RunHeader {
+    init(_ plan: RunPlan, request: RunRequest, settings: RunSettings, schedule: Schedule) {
+        self.init(
+            pipeline: request.pipeline.source.name, images: plan.images.count, inputBytes: plan.images.reduce(0) { $0 &+ $1.bytes }, skipped: plan.strays,
+            jobs: schedule.jobs, threadsPerImage: schedule.threads, memoryBudget: schedule.memory,
+            engine: request.usesNetworks ? "networks in \(settings.precision == .auto ? "automatic precision" : settings.precision.description) on \(settings.device)" : nil,
+            shard: plan.shard, versions: request.versions)
     }
 }
 

@@ -24,6 +24,9 @@ public struct RunHeader: Sendable {
     public var memoryBudget: Int
     /// Device and precision of the neural stages, or nil where the pipeline has none.
     public var engine: String?
+    /// Which part of a larger run this is.
+    public var shard: Shard?
+    public var versions = RunVersions()
 }
 
 /// How one image ended.
@@ -50,21 +53,27 @@ public struct ImageReport: Sendable {
     public var inputBytes: Int64
     /// Where the time went, as far as that is known.
     public var stages: [StageSeconds] = []
-    /// What its networks computed in, nil without any.
+    /// What its networks computed in, nil without any: `f32`, or several where they differ or one overflowed and was run again (`f32, bf16`).
     public var precision: String?
     /// The most memory that the process which made it held meanwhile, in bytes.
     public var peakMemory: Int?
     /// Width and height of the input, and of each output; empty where the image was not made.
     public var inputSize: [Int] = []
     public var outputSizes: [[Int]] = []
+    /// The input's place below the folder that was given, without its file name.
+    public var folder = ""
+    /// What `{index}` stands for; nil for a folder that could not be listed.
+    public var number: Int?
 }
 
 /// What a part of the work on an image took.
 ///
 /// Pixels are computed on demand while an output is written: libvips' operations, and decoding, are in the time of `save`. Of plug-ins and networks it is known what
-/// they take: the time of all threads in their own code, added up.
+/// they take: the time of all calls into their own code, added up over the threads that call, which may be more than `save`. It lies within `save`, or within `load`
+/// where pixels are computed before the outputs (for numbers, or for several outputs).
 public struct StageSeconds: Sendable, Codable, Hashable {
-    /// `load`, `save`, or the id of a plug-in's stage.
+    /// `load` (opening the input, preparing the stages), `save` (computing and encoding), `sync` (putting the files on the disk under their names), or the id of a
+    /// plug-in's stage; of networks that run as one, all of them with ` + ` between.
     public var name: String
     public var seconds: Double
 }
@@ -74,10 +83,14 @@ public struct RunSummary: Sendable {
     public var done = 0
     public var skipped = 0
     public var failed = 0
+    /// Of a dry run.
+    public var planned = 0
     public var strays = 0
     public var seconds = 0.0
     public var megapixels = 0.0
     public var failures: [ImageReport] = []
     /// Set where the run ended before its last image.
     public var stopped: RunError?
+    public var shard: Shard?
+    public var versions = RunVersions()
 }

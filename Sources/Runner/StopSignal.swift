@@ -2,7 +2,7 @@ import Dispatch
 import Foundation
 import Synchronization
 
-/// Ctrl-C and TERM: the first asks the run to finish the images in flight, the second to give them up.
+/// Ctrl-C and TERM: the first asks the run to finish the images in flight, the second to give them up. So does what cannot go on being written.
 public final class StopSignal: Sendable {
     /// How far a stop has come.
     public enum State: Int, Sendable, Comparable {
@@ -12,6 +12,7 @@ public final class StopSignal: Sendable {
 
     private let level = Atomic<Int>(0)
     private let signalNumber = Atomic<Int32>(0)
+    private let failure = Mutex<RunError?>(nil)
     private let observers = Mutex<[@Sendable (State) -> Void]>([])
 
     public init() {}
@@ -26,12 +27,29 @@ public final class StopSignal: Sendable {
         }
     }
 
-    /// Called on each change, from a private queue.
+    /// Why the run is to end, where that is no signal.
+    public var error: RunError? { failure.withLock { $0 } }
+
+    /// Asks the run to finish the images in flight and to end with `error`: the first one counts.
+    public func end(_ error: RunError) {
+        let isFirst = failure.withLock { failure in
+            defer { failure = failure ?? error }
+            return failure == nil
+        }
+        guard isFirst, level.compareExchange(expected: 0, desired: 1, ordering: .acquiringAndReleasing).exchanged else { return }
+        tell()
+    }
+
+    /// Called on each change, from a private queue or from who ends the run.
     public func observe(_ body: @escaping @Sendable (State) -> Void) { observers.withLock { $0.append(body) } }
 
     public func raise(_ number: Int32) {
         _ = signalNumber.compareExchange(expected: 0, desired: number, ordering: .acquiringAndReleasing)
         level.wrappingAdd(1, ordering: .acquiringAndReleasing)
+        tell()
+    }
+
+    private func tell() {
         let now = state
         for observer in observers.withLock({ $0 }) { observer(now) }
     }

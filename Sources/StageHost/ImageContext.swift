@@ -1,3 +1,4 @@
+public import Inference
 import Synchronization
 
 /// What stages need to know of the image being worked on: whether it was given up, and where to say things.
@@ -9,6 +10,9 @@ public final class ImageContext: Sendable {
     private let spokenNotes = Mutex<[String]>([])
     private let missesProbes = Atomic<Bool>(false)
     private let endings = Mutex<[@Sendable () -> Void]>([])
+    private let clocks = Mutex<[StageClock]>([])
+    /// One bit for each `Precision`, in their order.
+    private let arithmetic = Atomic<Int>(0)
 
     /// Bytes that the stages of this image may use together, roughly.
     public let memoryBudget: Int
@@ -55,6 +59,33 @@ public final class ImageContext: Sendable {
     }
 
     public var notes: [String] { spokenNotes.withLock { $0 } }
+
+    /// The clock of all uses of a stage on this image.
+    func clock(of stage: String) -> StageClock {
+        clocks.withLock { clocks in
+            if let known = clocks.first(where: { $0.stage == stage }) { return known }
+            let made = StageClock(stage: stage)
+            clocks.append(made)
+            return made
+        }
+    }
+
+    /// What the image's plug-in stages and networks have taken so far, in the order in which they came up, without those that computed nothing.
+    public var stageSeconds: [(stage: String, seconds: Double)] {
+        clocks.withLock { $0 }.map { ($0.stage, $0.seconds) }.filter { $0.1 > 0 }
+    }
+
+    /// Remembers that a network has computed pixels of this image, and in what.
+    func computed(in precision: Precision) {
+        guard let index = Precision.allCases.firstIndex(of: precision) else { return }
+        arithmetic.bitwiseOr(1 << index, ordering: .relaxed)
+    }
+
+    /// What the networks have computed in so far: several where they differ, or where one overflowed and was run again.
+    public var precisions: [Precision] {
+        let bits = arithmetic.load(ordering: .relaxed)
+        return Precision.allCases.enumerated().filter { bits & 1 << $0.offset != 0 }.map(\.element)
+    }
 
     /// Keeps work that must end with the image: threads that compute ahead of the demand.
     func atEnd(_ end: @escaping @Sendable () -> Void) { endings.withLock { $0.append(end) } }

@@ -53,10 +53,11 @@ public final class StageSession: Sendable {
     ) throws(StageError) -> StageResult {
         switch stage.kind {
         case .vips:
+            let primary = try GreyPicture.settled(primary)
             var result = try VipsStage.apply(stage.name, try vipsArguments(stage, arguments), primary: primary, outputs: outputs, alpha: alpha) {
                 (reference) throws(StageError) in
                 // The running input is the image that `in` names, not the previous result.
-                try image(reference)
+                try GreyPicture.settled(try image(reference))
             }
             if let made = result.image { result.image = try PictureScale.retagged(made, from: primary) }
             return StageResult(image: result.image, values: result.values)
@@ -65,7 +66,7 @@ public final class StageSession: Sendable {
             var inputs: [Image?] = []
             for input in stage.inputs {
                 guard case .image(let reference)? = arguments[input.name] else { inputs.append(nil); continue }
-                inputs.append(try image(reference))
+                inputs.append(stage.kind == .pixel ? try GreyPicture.settled(try image(reference)) : try image(reference))
             }
             if stage.kind == .pixel {
                 return StageResult(image: try PixelStageImage(instance: instance, context: context, stage: stage.name).make(inputs))

@@ -13,7 +13,7 @@ struct Run: ParsableCommand {
     var pipeline: String
 
     @Argument(help: "Files, folders (taken with all below them) and patterns; '-' reads a list from standard input.")
-    var inputs: [String]
+    var inputs: [String] = []
 
     @Option(name: .shortAndLong, help: ArgumentHelp("The folder to write to, or a file for one input.", valueName: "out"))
     var output: String
@@ -63,12 +63,16 @@ struct Run: ParsableCommand {
     @Option(help: "Colour: auto, always or never.")
     var color = Terminal.Colour.auto
 
+    @OptionGroup var records: RecordOptions
     @OptionGroup var compute: ComputeOptions
     @OptionGroup var paths: PathOptions
 
     func run() throws {
         VipsLibrary.returnLargeBlocks()
         let terminal = Terminal(colour: color)
+        try records.check(inputs: inputs)
+        let shard = try records.part()
+        if watch, shard != nil || !records.retryFailed.isEmpty { throw RunError(.usage, "--watch takes whole folders: not with --shard or --retry-failed") }
         let set = try settings(set)
         var run = try compute.settings(output: output)
         run.overwrite = overwrite
@@ -82,26 +86,42 @@ struct Run: ParsableCommand {
         let pipeline = try LoadedPipeline(pipeline, lookup: paths.lookup, library: library, set: set).usable(terminal)
         VipsLibrary.onWarning { text in if verbose { Terminal.standardError("libvips: \(text)\n") } }
 
-        let isImage: @Sendable (String) -> Bool = { Image.loader(forFile: $0) != nil }
-        let arrivals = watch ? try FolderWatch(selection(), knownExtensions: Self.loadable, isImage: isImage) : nil
-        let found = try arrivals?.find() ?? selection().resolve(knownExtensions: Self.loadable, isImage: isImage)
-        let schedule = Schedule(images: watch ? .max : found.files.count, settings: run)
+        let arrivals = watch ? try FolderWatch(selection(), knownExtensions: Self.loadable, isImage: Self.isImage) : nil
+        let found = try arrivals?.find() ?? found()
+        let schedule = Schedule(images: watch ? .max : shard?.size(of: found.files.count) ?? found.files.count, settings: run)
         let request = try RunRequest(library: library, pipeline: pipeline, set: set, neural: schedule.neural, memory: schedule.memory)
-        let plan = try RunPlan(found, request: request, settings: run)
+        let plan = try RunPlan(found, request: request, settings: run).part(shard)
+        if let report = records.report { try plan.check(report: report) }
         if dryRun {
             // What would fail every image is said here, too.
             _ = try RunSession(request)
-            return printPlan(plan)
+            return try tell(plan, plan.events(request, settings: run, schedule: schedule))
         }
 
         // Before anything starts a thread.
         let crew = try Crew(request, schedule: schedule, images: watch ? .max : plan.images.count, settings: run)
         let stop = StopSignal()
+        let recorders = try records.recorders(stop: stop)
+        defer { for recorder in recorders { recorder.close() } }
         stop.install()
-        let printer = RunPrinter(terminal: terminal, verbosity: quiet ? .quiet : verbose ? .verbose : .normal, showsBar: !noProgress, watched: watch ? inputs : [])
-        let summary = try Batch(plan, request: request, settings: run, schedule: schedule, crew: crew, stop: stop, arrivals: arrivals, endProcess: { _exit($0.rawValue) }) { printer.handle($0) }.run()
+        // On standard output there is JSON, and standard error is for errors then.
+        let isQuiet = quiet || records.logFormat == .json
+        let printer = RunPrinter(terminal: terminal, verbosity: isQuiet ? .quiet : verbose ? .verbose : .normal, showsBar: !noProgress, report: records.report, watched: watch ? inputs : [])
+        let summary = try Batch(plan, request: request, settings: run, schedule: schedule, crew: crew, stop: stop, arrivals: arrivals, endProcess: { _exit($0.rawValue) }) { event in
+            for recorder in recorders { recorder.handle(event) }
+            printer.handle(event)
+        }.run()
+        // The summary itself could not be written.
+        if summary.stopped == nil, let error = stop.error { throw error }
         let status = summary.exitStatus(stop)
         if status != .done { throw status }
+    }
+
+    private func found() throws -> InputSelection.Found {
+        guard !records.retryFailed.isEmpty else { return try selection().resolve(knownExtensions: Self.loadable, isImage: Self.isImage) }
+        let failed = try FailedInputs(reports: records.retryFailed)
+        if failed.isEmpty, !quiet, records.logFormat == .text { Terminal.standardError("nothing failed in \(records.retryFailed.joined(separator: ", "))\n") }
+        return selection().resolve(failed, knownExtensions: Self.loadable, isImage: Self.isImage)
     }
 
     private func selection() -> InputSelection {
@@ -113,16 +133,31 @@ struct Run: ParsableCommand {
         selection.isNulSeparated = nulSeparated
         selection.output = output
         selection.isWatching = watch
+        selection.ownFiles = [records.report].compactMap(\.self)
         return selection
+    }
+
+    /// The plan, for programs and for people.
+    private func tell(_ plan: RunPlan, _ events: [RunEvent]) throws {
+        let stop = StopSignal()
+        for recorder in try records.recorders(stop: stop) {
+            for event in events { recorder.handle(event) }
+            recorder.close()
+        }
+        if let error = stop.error { throw error }
+        if records.logFormat == .text { printPlan(plan) }
     }
 
     private func printPlan(_ plan: RunPlan) {
         for image in plan.images { Terminal.standardOutput("\(image.input.path) -> \(image.outputs.joined(separator: ", "))\n") }
         for folder in plan.unreadable { Terminal.standardError("\(folder.path): \(folder.reason)\n") }
         guard !quiet else { return }
-        Terminal.standardError("\(plan.images.count) images would be read, \(plan.strays.count) other files skipped; nothing was written\n")
+        Terminal.standardError("\(plan.images.count) images would be read, \(plan.strays.count) other files skipped; \(records.report == nil ? "nothing" : "only the report") was written\n")
         if verbose { for stray in plan.strays { Terminal.standardError("  \(stray.path): \(stray.reason)\n") } }
     }
+
+    /// Whether libvips reads a file, whatever its name.
+    private static let isImage: @Sendable (String) -> Bool = { Image.loader(forFile: $0) != nil }
 
     /// Extensions of everything that libvips reads.
     private static var loadable: Set<String> {

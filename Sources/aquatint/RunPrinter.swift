@@ -7,16 +7,7 @@ final class RunPrinter: Sendable {
     enum Verbosity: Int, Sendable { case quiet, normal, verbose }
 
     private struct State {
-        var total = 0
-        var inputBytes: Int64 = 0
-        var finished = 0
-        var failed = 0
-        var made = 0
-        /// Pixels and bytes of finished images: what the rest is estimated by.
-        var finishedPixels = 0
-        var finishedBytes: Int64 = 0
-        var inFlight: [Int: Double] = [:]
-        var started = Date()
+        var progress = RunProgress()
         var lastDrawn = Date.distantPast
         var barIsShown = false
         var watchLine = ""
@@ -25,14 +16,17 @@ final class RunPrinter: Sendable {
     private let terminal: Terminal
     private let verbosity: Verbosity
     private let showsBar: Bool
+    /// The file of the run's report, where there is one.
+    private let report: String?
     /// The folders whose arrivals are made.
     private let watched: [String]
     private let state = Mutex(State())
 
-    init(terminal: Terminal, verbosity: Verbosity, showsBar: Bool, watched: [String] = []) {
+    init(terminal: Terminal, verbosity: Verbosity, showsBar: Bool, report: String? = nil, watched: [String] = []) {
         self.watched = watched
         self.terminal = terminal
         self.verbosity = verbosity
+        self.report = report
         self.showsBar = showsBar && terminal.isInteractive && verbosity != .quiet
     }
 
@@ -40,9 +34,9 @@ final class RunPrinter: Sendable {
         state.withLock { state in
             switch event {
             case .started(let header): begin(header, &state)
-            case .imageStarted(let index, _): state.inFlight[index] = 0
+            case .imageStarted(let index, _): state.progress.start(index)
             case .imageProgress(let index, let fraction):
-                state.inFlight[index] = fraction
+                state.progress.advance(index, to: fraction)
                 draw(&state)
             case .imageFinished(let report): finish(report, &state)
             case .note(let text):
@@ -57,36 +51,30 @@ final class RunPrinter: Sendable {
     }
 
     private func begin(_ header: RunHeader, _ state: inout State) {
-        state.total = header.images
-        state.inputBytes = header.inputBytes
-        state.started = Date()
+        state.progress = RunProgress(header)
         guard verbosity != .quiet else { return }
-        var text = "\(terminal.bold(header.pipeline)): \(count(header.images, "image"))"
-        text += ", \(header.jobs) in flight x \(count(header.threadsPerImage, "thread")), memory budget \(size(header.memoryBudget))"
+        var text = "\(terminal.bold(header.pipeline)): \(counted(header.images, "image"))"
+        if let shard = header.shard { text += " (part \(shard))" }
+        text += ", \(header.jobs) in flight x \(counted(header.threadsPerImage, "thread")), memory budget \(size(header.memoryBudget))"
         if let engine = header.engine { text += ", \(engine)" }
         say(text, &state)
-        if !header.skipped.isEmpty { say(terminal.dim("\(count(header.skipped.count, "other file")) skipped"), &state) }
+        if !header.skipped.isEmpty { say(terminal.dim("\(counted(header.skipped.count, "other file")) skipped"), &state) }
         if verbosity == .verbose {
             for stray in header.skipped { say(terminal.dim("  \(stray.path): \(stray.reason)"), &state) }
         }
     }
 
     private func finish(_ report: ImageReport, _ state: inout State) {
-        state.inFlight[report.index] = nil
-        state.finished += 1
-        state.finishedPixels += report.pixels
-        state.finishedBytes += report.inputBytes
+        state.progress.finish(report)
         switch report.status {
         case .failed:
-            state.failed += 1
-            say("\(terminal.red("failed")) \(failureText(report))", &state)
+            say("\(terminal.red("failed")) \(Terminal.printable("\(report.input): \(FailureDigest.reason(report))"))", &state)
         case .skipped:
             if verbosity == .verbose { say("skipped \(Terminal.printable(report.input)): \(report.reason ?? "")", &state) }
         case .done, .planned:
-            state.made += 1
             let isLine = verbosity == .verbose || ((!showsBar || !watched.isEmpty) && verbosity == .normal)
             if isLine {
-                say("\(Terminal.printable(report.input)) -> \(Terminal.printable(report.outputs.joined(separator: ", "))) \(terminal.dim(seconds(report.seconds)))", &state)
+                say("\(Terminal.printable(report.input)) -> \(Terminal.printable(report.outputs.joined(separator: ", "))) \(terminal.dim(durationText(report.seconds)))", &state)
             }
         }
         if verbosity != .quiet {
@@ -96,11 +84,12 @@ final class RunPrinter: Sendable {
     }
 
     private func end(_ summary: RunSummary, _ state: inout State) {
-        if summary.failed > 1 {
-            say("\(count(summary.failed, "image")) failed:", &state)
-            for report in summary.failures { say("  \(failureText(report))", &state) }
+        // A single one is still in sight in a short run.
+        if summary.failed > 1 || summary.failed == 1 && state.progress.finished > 10 {
+            say("\(counted(summary.failed, "image")) failed:", &state)
+            for line in FailureDigest.lines(summary.failures) { say("  \(Terminal.printable(line))", &state) }
         }
-        if let stopped = summary.stopped { say("\(terminal.red("stopped")): \(stopped.message)", &state) }
+        if let stopped = summary.stopped { say("\(terminal.red("stopped")): \(stopped.description)", &state) }
         guard verbosity != .quiet || summary.failed > 0 else { clear(&state); return }
         var parts = ["\(summary.done) done"]
         if summary.skipped > 0 { parts.append("\(summary.skipped) skipped") }
@@ -108,12 +97,19 @@ final class RunPrinter: Sendable {
         if summary.strays > 0 { parts.append("\(summary.strays) not images") }
         let rate = summary.seconds > 0 && summary.megapixels > 0
             ? String(format: ", %.1f MP at %.1f MP/s", summary.megapixels, summary.megapixels / summary.seconds) : ""
-        say("\(parts.joined(separator: ", ")) in \(seconds(summary.seconds))\(rate)", &state)
+        say("\(parts.joined(separator: ", ")) in \(durationText(summary.seconds))\(rate)", &state)
+        if verbosity != .quiet { for line in advice(summary, state) { say(terminal.dim(line), &state) } }
     }
 
-    private func failureText(_ report: ImageReport) -> String {
-        let stage = report.failure?.stage.map { "stage \($0): " } ?? ""
-        return Terminal.printable("\(report.input): \(stage)\(report.failure?.message ?? "unknown failure")")
+    /// How to go on with what is not done.
+    private func advice(_ summary: RunSummary, _ state: State) -> [String] {
+        var lines: [String] = []
+        if state.progress.left > 0 { lines.append("\(counted(state.progress.left, "image")) not reached: the same command goes on with \(state.progress.left == 1 ? "it" : "them")") }
+        if summary.failed > 0 {
+            lines.append(report.map { "to do only what failed: the same command with --retry-failed \(Terminal.quoted($0)) in place of the inputs" }
+                ?? "to do what failed: the same command (--report FILE keeps a list, for --retry-failed FILE)")
+        }
+        return lines
     }
 
     // MARK: the bar
@@ -131,52 +127,24 @@ final class RunPrinter: Sendable {
 
     private func draw(_ state: inout State) {
         let now = Date()
-        if showsBar, !watched.isEmpty, state.finished >= state.total { return drawWatch(&state) }
-        guard showsBar, state.finished < state.total, now.timeIntervalSince(state.lastDrawn) > 0.1 else { return }
+        if showsBar, !watched.isEmpty, state.progress.left == 0 { return drawWatch(&state) }
+        guard showsBar, state.progress.left > 0, now.timeIntervalSince(state.lastDrawn) > 0.1 else { return }
         state.lastDrawn = now
         state.barIsShown = true
-        Terminal.standardError("\r\u{1B}[K" + bar(state, now))
+        Terminal.standardError("\r\u{1B}[K" + state.progress.line(width: terminal.width, at: now))
     }
 
     /// What stands there while nothing is known of what is to come.
     private func drawWatch(_ state: inout State) {
-        var text = "watching \(Terminal.printable(watched.joined(separator: ", "))): \(state.made) made"
-        if state.failed > 0 { text += ", \(state.failed) failed" }
+        var text = "watching \(Terminal.printable(watched.joined(separator: ", "))): \(state.progress.done) made"
+        if state.progress.failed > 0 { text += ", \(state.progress.failed) failed" }
         guard !state.barIsShown || text != state.watchLine else { return }
         state.barIsShown = true
         state.watchLine = text
         Terminal.standardError("\r\u{1B}[K" + text.prefix(max(8, terminal.width - 1)))
     }
 
-    /// Done in pixels; pixels still to come are estimated from the bytes of the remaining files.
-    private func bar(_ state: State, _ now: Date) -> String {
-        let pixelsPerByte = state.finishedBytes > 0 ? Double(state.finishedPixels) / Double(state.finishedBytes) : 0
-        let averageBytes = state.total > 0 ? Double(state.inputBytes) / Double(state.total) : 0
-        let running = state.inFlight.values.reduce(0, +)
-        let doneBytes = Double(state.finishedBytes) + running * averageBytes
-        let fraction = state.inputBytes > 0 ? min(1, doneBytes / Double(state.inputBytes)) : 0
-        let elapsed = now.timeIntervalSince(state.started)
-        var tail = " \(state.finished)/\(state.total)"
-        if state.failed > 0 { tail += ", \(state.failed) failed" }
-        if elapsed > 0.5, doneBytes > 0 {
-            if pixelsPerByte > 0 { tail += String(format: ", %.1f MP/s", doneBytes * pixelsPerByte / elapsed / 1e6) }
-            if fraction > 0.01 { tail += ", \(seconds(elapsed / fraction - elapsed)) left" }
-        }
-        let head = String(format: "%3d %% ", Int(fraction * 100))
-        let room = max(8, min(40, terminal.width - head.count - tail.count - 3))
-        let filled = Int(Double(room) * fraction)
-        return head + "[" + String(repeating: "=", count: filled) + String(repeating: " ", count: room - filled) + "]" + tail
-    }
-
     // MARK: words
-
-    private func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
-
-    private func seconds(_ value: Double) -> String {
-        if value < 60 { return String(format: "%.1f s", value) }
-        let whole = Int(value.rounded())
-        return whole < 3600 ? "\(whole / 60) min \(whole % 60) s" : "\(whole / 3600) h \(whole / 60 % 60) min"
-    }
 
     private func size(_ bytes: Int) -> String {
         bytes >= 1 << 30 ? String(format: "%.1f GiB", Double(bytes) / Double(1 << 30)) : "\(bytes >> 20) MiB"

@@ -41,6 +41,13 @@ struct Terminal: Sendable {
         return String(view)
     }
 
+    /// A name as a shell takes it.
+    static func quoted(_ text: String) -> String {
+        func isPlain(_ scalar: Unicode.Scalar) -> Bool { scalar.properties.isAlphabetic || scalar.properties.numericType != nil || "/._-+:,@%=".unicodeScalars.contains(scalar) }
+        if !text.isEmpty, text.unicodeScalars.allSatisfy(isPlain) { return text }
+        return "'" + printable(text).replacing("'", with: "'\\''") + "'"
+    }
+
     /// One write per message, so that lines of several threads do not mix.
     static func standardError(_ text: String) { _ = write(text, to: STDERR_FILENO) }
 

@@ -54,4 +54,19 @@ import Vips
         let inverted = try Operation.image("invert", ["in": .image(try Image.load(place("p3.png")))])
         #expect(try Image.load(place("out/p3.png")).bytes() == inverted.bytes())
     }
+
+    @Test(.enabled(if: Program.hasEngine, "there is no inference engine: run make setup"))
+    func `grey stays grey through networks of three channels, at its depth, fused or not`() throws {
+        let stage = "  - generator: {weights: generator.safetensors}\n"
+        try place.write("p.yaml", "version: 1\nstages:\n\(stage)\(stage)  - invert\noutput: \"{stem}.png\"\n")
+        try Operation.image("colourspace", ["in": .image(try Image.load(place("srgb.png"))), "space": "b-w"]).save(place("grey.png"))
+        try Operation.image("colourspace", ["in": .image(try Image.load(place("p3.png"))), "space": "grey16"]).save(place("deep.png"))
+        for (folder, options) in [("fused", [String]()), ("single", ["--no-fuse"])] {
+            let outcome = try place.run(Program.path, ["run", "p.yaml", "grey.png", "deep.png", "-o", folder, "--precision", "f32"] + options)
+            #expect(outcome.status == 0, "\(outcome.error)")
+        }
+        let grey = try Image.load(place("fused/grey.png")), deep = try Image.load(place("fused/deep.png"))
+        #expect(grey.bands == 1 && grey.format == .uchar && deep.bands == 1 && deep.format == .ushort)
+        #expect(try figures("fused/grey.png", "single/grey.png")["max_difference"] as? Double ?? 99 <= 1)
+    }
 }

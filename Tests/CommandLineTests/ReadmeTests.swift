@@ -51,6 +51,24 @@ import Testing
         }
     }
 
+    @Test("the README's commands for reports and parts do what it says")
+    func reports() throws {
+        let readme = try String(contentsOfFile: "\(Program.root)/README.md", encoding: .utf8)
+        let place = try Workplace()
+        try place.pictures(9, in: "Photos", 64, 48)
+        try place.write("Photos/bad.png", "no image")
+        for (index, (command, status)) in [
+            ("run web Photos -o Out --report run.jsonl", 1), ("run web --retry-failed run.jsonl -o Out", 1), ("run web Photos -o Out --log-format json", 1),
+            ("run web Photos -o Out --shard 2/8 --report part-2.jsonl", 1),
+        ].enumerated() {
+            #expect(readme.contains("aquatint \(command) "), "\(command)")
+            let outcome = try place.run(Program.path, command.split(separator: " ").map(String.init))
+            #expect(outcome.status == status, "\(command): \(outcome.error)")
+            #expect(outcome.output.isEmpty == (index != 2))
+        }
+        #expect(place.files("Out").count == 9 && place.files("").contains("run.jsonl") && place.files("").contains("part-2.jsonl"))
+    }
+
     @Test("the table of alpha names the stages that the policy knows")
     func alphaTable() throws {
         let table = try String(contentsOfFile: "\(Program.root)/docs/alpha.md", encoding: .utf8)

@@ -91,7 +91,7 @@ struct FusionTests {
         let outcome = try Chain.run([L.twice, L.paint], on: try Self.photo(29, 31, bands: 1), fuses: true)
         #expect(outcome.groups == [2] && outcome.context.notes.isEmpty)
         _ = try #require(outcome.last).prepare()
-        #expect(outcome.context.notes == ["the grey picture is given to all three channels of 'onnx'"])
+        #expect(outcome.context.notes == ["the grey picture is given to all three channels of 'onnx', and their brightness is the result"])
     }
 
     @Test func `one picture's fused network serves the next`() throws {

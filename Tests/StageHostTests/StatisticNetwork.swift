@@ -34,7 +34,7 @@ struct StatisticNetwork {
         .map(ValueMap([.init(key: "tile", value: .int(edge)), .init(key: "sync", value: .bool(true))]))
     }
 
-    func run(_ image: Image, _ values: [String: Value], memory: Int = 2 << 30) throws -> (image: Image, report: NetworkReport) {
+    func run(_ image: Image, _ values: [String: Value], memory: Int = 2 << 30, context: ImageContext? = nil) throws -> (image: Image, report: NetworkReport) {
         let path = FileManager.default.temporaryDirectory.appending(path: "aquatint-\(UUID().uuidString).onnx").path
         try Data(bytes).write(to: URL(filePath: path))
         defer { try? FileManager.default.removeItem(atPath: path) }
@@ -45,7 +45,7 @@ struct StatisticNetwork {
         let options = try NetworkOptions(values, stage: "onnx")
         let network = try PreparedNetwork(try plan.network(), key: UUID().uuidString, stage: "onnx")
         return try NetworkStageImage(network: network, options: options, plan: plan, settings: NeuralSettings(precision: .exactly(.f32), threads: 2), engine: Self.provider,
-                                     context: ImageContext(memoryBudget: memory), stage: "onnx").make(image)
+                                     context: context ?? ImageContext(memoryBudget: memory), stage: "onnx").make(image)
     }
 
     // MARK: networks

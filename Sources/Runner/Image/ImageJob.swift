@@ -1,3 +1,4 @@
+internal import Inference
 internal import PipelineLanguage
 internal import StageHost
 internal import Vips
@@ -28,7 +29,9 @@ struct ImageJob {
     }
 
     private func make(_ committing: () -> Void) throws(ImageFailure) -> MadeImage {
+        let start = ContinuousClock.now
         let (opened, prepared) = try opened()
+        let built = ContinuousClock.now
         var transaction = OutputTransaction()
         for (index, output) in prepared.enumerated() {
             let share = 1 / Double(prepared.count), start = Double(index) * share
@@ -41,13 +44,20 @@ struct ImageJob {
             try save(output, to: temporary, for: planned.outputs[index], from: start, share)
         }
         if context.isCancelled { throw ImageFailure("cancelled", "given up") }
+        let computed = ContinuousClock.now
         committing()
         do throws(RunError) {
             try transaction.commit()
         } catch {
             throw ImageFailure("save", error.description, endsRun: error)
         }
-        return MadeImage(pixels: opened.facts.width * opened.facts.height * max(1, opened.frames.count), notes: [], seconds: 0,
+        let stages = [StageSeconds(name: "load", seconds: (built - start).seconds)]
+            + context.stageSeconds.map { StageSeconds(name: $0.stage, seconds: $0.seconds) }
+            + [StageSeconds(name: "save", seconds: (computed - built).seconds), StageSeconds(name: "sync", seconds: (ContinuousClock.now - computed).seconds)]
+        let precisions = context.precisions
+        return MadeImage(pixels: opened.facts.width * opened.facts.height * max(1, opened.frames.count), notes: [], seconds: 0, stages: stages,
+                         precision: precisions.isEmpty ? nil : precisions.map(\.rawValue).joined(separator: ", "),
+                         engine: precisions.isEmpty ? nil : session.stages.engine.version,
                          inputSize: [opened.facts.width, opened.facts.height], outputSizes: prepared.map { [$0.image.width, $0.image.height] })
     }
 
@@ -116,7 +126,8 @@ struct ImageJob {
         let label = "output"
         try session.pipeline.limits.check(image, "becomes")
         do {
-            var (image, notes) = try OutputFinish(saver: saver.name, inputFormat: opened.format, castFormat: builder.scope.castFormat).apply(image)
+            let settled = try GreyPicture.settled(image)
+            var (image, notes) = try OutputFinish(saver: saver.name, inputFormat: opened.format, castFormat: builder.scope.castFormat).apply(settled)
             for note in notes { context.note(note) }
             notes = []
             let environment = builder.scope.environment

@@ -1,4 +1,5 @@
 internal import PipelineLanguage
+internal import StageHost
 internal import Vips
 
 /// The images that stages can name while one input is worked on, and the variables that stages have set.
@@ -54,7 +55,7 @@ struct ImageScope {
 
 extension ImageFacts {
     init(_ image: Image) {
-        self.init(width: image.width, height: image.pageCount > 1 ? image.pageHeight : image.height, bands: image.bands,
+        self.init(width: image.width, height: image.pageCount > 1 ? image.pageHeight : image.height, bands: image.settledBands,
                   pages: image.pageCount, format: image.format.rawValue, interpretation: image.interpretation.rawValue)
     }
 }

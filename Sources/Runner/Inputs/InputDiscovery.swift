@@ -6,6 +6,8 @@ public struct InputFile: Sendable, Equatable, Codable {
     public let path: String
     /// The place below the folder that was given, without its file name: empty for a file given by itself.
     public let folder: String
+    /// What `{index}` stands for where an earlier run has settled that.
+    var number: Int?
 
     public var name: String { Path.base(path) }
     /// Place and name below the given folder.
@@ -16,6 +18,8 @@ public struct InputFile: Sendable, Equatable, Codable {
 public struct Stray: Sendable, Equatable {
     public let path: String
     public let reason: String
+    /// Of a folder: its place below the one that was given.
+    var folder = ""
 }
 
 /// Which files a run works on. Folders are walked to their depth, patterns are expanded, litter is skipped and counted.
@@ -31,6 +35,8 @@ public struct InputSelection: Sendable {
     public var output: String?
     /// Whether files are taken while others write to these folders: names of unfinished downloads are passed over.
     public var isWatching = false
+    /// Files that are never inputs, wherever they lie: the run's own report.
+    public var ownFiles: [String] = []
 
     public init(arguments: [String]) { self.arguments = arguments }
 
@@ -82,6 +88,19 @@ public struct InputSelection: Sendable {
     fileprivate func isWanted(_ relative: String) -> Bool {
         if excludes.contains(where: { $0.matches(relative) }) { return false }
         return includes.isEmpty || includes.contains { $0.matches(relative) }
+    }
+
+    /// The inputs that failed in earlier runs, in place of arguments, with the filters of this one. Folders that could not be listed then are walked now.
+    public func resolve(_ failed: FailedInputs, knownExtensions: Set<String>, isImage: @escaping (String) -> Bool) -> Found {
+        var walk = Walk(selection: self, knownExtensions: knownExtensions, isImage: isImage, entering: { _ in })
+        for entry in failed.entries { walk.take(entry) }
+        walk.found.files.sort { NaturalOrder.precedes($0.path, $1.path) }
+        var next = failed.largestNumber
+        for index in walk.found.files.indices where walk.found.files[index].number == nil {
+            next += 1
+            walk.found.files[index].number = next
+        }
+        return walk.found
     }
 
     private func expandedArguments(_ standardInput: () -> [UInt8]) throws(RunError) -> [String] {
@@ -140,6 +159,7 @@ private struct Walk {
     private var seenFiles: Set<String> = []
     private var openFolders: Set<String> = []
     private let output: String?
+    private let ownFiles: [(name: String, path: String)]
 
     init(selection: InputSelection, knownExtensions: Set<String>, isImage: @escaping (String) -> Bool, entering: @escaping (FolderPlace) -> Void) {
         self.entering = entering
@@ -147,6 +167,14 @@ private struct Walk {
         self.knownExtensions = knownExtensions
         self.isImage = isImage
         output = selection.output.map(Path.real)
+        ownFiles = selection.ownFiles.map(Path.real).map { (Path.base($0), $0) }
+    }
+
+    /// An input of an earlier run. One that is gone is found when its turn comes.
+    mutating func take(_ entry: FailedInputs.Entry) {
+        if FileStatus(entry.path)?.kind == .directory { return visit(entry.path, below: entry.folder) }
+        guard selection.isWanted(Path.join(entry.folder, Path.base(entry.path))), seenFiles.insert(Path.absolute(entry.path)).inserted else { return }
+        found.files.append(InputFile(path: entry.path, folder: entry.folder, number: entry.number))
     }
 
     mutating func take(_ argument: String) throws(RunError) {
@@ -183,7 +211,7 @@ private struct Walk {
         do {
             names = try FileManager.default.contentsOfDirectory(atPath: folder).sorted(by: NaturalOrder.precedes)
         } catch {
-            found.unreadable.append(Stray(path: folder, reason: "the folder cannot be listed"))
+            found.unreadable.append(Stray(path: folder, reason: "the folder cannot be listed", folder: below))
             return
         }
         for name in names { look(at: name, in: folder, below: below) }
@@ -217,6 +245,7 @@ private struct Walk {
 
     private mutating func add(_ path: String, folder: String, given: Bool) {
         let name = Path.base(path)
+        if ownFiles.contains(where: { $0.name == name && $0.path == Path.real(path) }) { return }
         if !given {
             if let reason = Litter.reason(name, watching: selection.isWatching) {
                 found.strays.append(Stray(path: path, reason: reason))

@@ -31,7 +31,7 @@ struct OutputNaming: Sendable {
         for spec in request.pipeline.outputs {
             let path: String
             do throws(RunError) {
-                path = isFile ? output : try Self.name(spec, for: input, index: index, request: request, folder: output)
+                path = isFile ? output : try Self.name(spec, for: input, number: input.number ?? index + 1, request: request, folder: output)
                 try Self.checkWritable(path, input, request.library.catalogue)
             } catch {
                 problem = error
@@ -59,9 +59,9 @@ struct OutputNaming: Sendable {
         return !path.hasSuffix("/") && !ext.isEmpty && catalogue.saver(forExtension: ext) != nil
     }
 
-    private static func name(_ output: OutputSpec, for input: InputFile, index: Int, request: RunRequest, folder: String) throws(RunError) -> String {
+    private static func name(_ output: OutputSpec, for input: InputFile, number: Int, request: RunRequest, folder: String) throws(RunError) -> String {
         let (stem, ext) = Path.split(input.name)
-        let fields = TemplateFields(stem: stem, ext: ext, dir: input.folder, index: index + 1)
+        let fields = TemplateFields(stem: stem, ext: ext, dir: input.folder, index: number)
         do {
             return Path.join(folder, try output.fileName(fields, in: Environment(variables: request.variables)))
         } catch {

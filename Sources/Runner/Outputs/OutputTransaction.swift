@@ -89,7 +89,7 @@ struct OutputTransaction: ~Copyable {
     }
 
     /// Makes a folder and those above it. Gives the `errno` of what failed: Foundation keeps it to itself.
-    private static func makeFolder(_ path: String) -> Int32 {
+    static func makeFolder(_ path: String) -> Int32 {
         if mkdir(path, 0o777) == 0 { return 0 }
         switch errno {
         case EEXIST: return FileStatus(path)?.kind == .directory ? 0 : ENOTDIR

@@ -8,6 +8,8 @@ public struct RunPlan: Sendable {
     var naming: OutputNaming
     /// The folder that the journal is kept in; nil where `-o` is a file.
     public var journalFolder: String?
+    /// Which part of a larger plan this is.
+    public var shard: Shard?
 }
 
 /// One input and where its results go.
@@ -19,6 +21,8 @@ public struct PlannedImage: Sendable, Codable {
     public var bytes: Int64
     /// Why it cannot be made, where that is known already: a format that nothing writes, a name that cannot be.
     public var problem: String?
+    /// What `{index}` stands for: its place in the whole plan, from 1, or the one that it had in an earlier run.
+    public var number: Int { input.number ?? index + 1 }
 }
 
 extension RunPlan {

@@ -9,6 +9,8 @@ struct MadeImage: Codable, Sendable {
     var stages: [StageSeconds] = []
     /// What its networks computed in, nil without any.
     var precision: String?
+    /// Name and version of what computed them, nil without any.
+    var engine: String?
     /// The most memory that the process which made it held meanwhile, in bytes.
     var peakMemory: Int?
     /// Width and height of the input, and of each output.

@@ -26,6 +26,12 @@ public final class EngineProvider: Sendable {
         loaded.withLock { $0 = .success(networks) }
     }
 
+    /// Name and version of the engine, once it is loaded: `OpenVINO 2026.1`.
+    public var version: String? {
+        guard let engine = try? loaded.withLock({ $0 })?.get().engine else { return nil }
+        return "\(engine.name) \(engine.version)"
+    }
+
     /// The compiled networks. Loads the engine at the first call; a failure is remembered.
     public func networks() throws(EngineError) -> NetworkCache {
         let result = loaded.withLock { state -> Result<NetworkCache, EngineError> in

@@ -31,7 +31,7 @@ struct NetworkStageImage: Sendable {
     func planned(_ input: Image) throws(StageError) -> (image: Image, step: NetworkStep) {
         let findings = network.findings + options.findings + (options.isOutputRangeGiven ? [] : network.door.output.findings)
         if !findings.isEmpty { note("'\(stage)' takes from the graph: \(findings.joined(separator: "; "))") }
-        let input = try rereadable(input)
+        let input = try rereadable(network.door.channels == 3 ? input : try GreyPicture.settled(input))
         var colours = input, alpha: Image?
         if input.hasAlpha, PictureScale(of: input) != .data || input.format.isInteger {
             (colours, alpha) = try VipsStage.splitAlpha(input)
@@ -95,8 +95,8 @@ struct NetworkStageImage: Sendable {
         if wanted == image.bands { return try run(image, sources: Array(0..<wanted), scale) }
         guard case .picture = scale else { throw mismatch(wanted, image) }
         if image.bands == 1, wanted == 3 {
-            note("the grey picture is given to all three channels of '\(stage)'")
-            return try run(image, sources: [0, 0, 0], scale)
+            note("the grey picture is given to all three channels of '\(stage)', and their brightness is the result")
+            return try runGrey(image, scale)
         }
         if image.bands == 3, wanted == 1 { return try runLuma(image, scale) }
         throw mismatch(wanted, image)
@@ -105,6 +105,13 @@ struct NetworkStageImage: Sendable {
     private func mismatch(_ wanted: Int, _ image: Image) -> StageError {
         .host("\(network.title) takes \(wanted) channel\(wanted == 1 ? "" : "s") and the image has \(image.bands) colour band\(image.bands == 1 ? "" : "s")",
               stage: stage, code: .geometry)
+    }
+
+    /// A network of three channels on a grey picture, which grey stays: see `GreyPicture`.
+    private func runGrey(_ image: Image, _ scale: PictureScale) throws(StageError) -> (Image, NetworkStep) {
+        let (result, step) = try run(image, sources: [0, 0, 0], scale)
+        guard result.bands == 3, case .picture = PictureScale(of: result) else { return (result, step) }
+        return (try GreyPicture.marked(result), step)
     }
 
     /// A one-channel network on a colour picture: Y of YCbCr (BT.601, full range, as JPEG) goes through it, Cb and Cr are resampled beside it.

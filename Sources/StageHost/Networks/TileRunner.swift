@@ -18,6 +18,7 @@ final class TileRunner: Sendable {
     let context: ImageContext
     let stage: String
     private let mark: String
+    private let clock: StageClock
     /// What inputs of the network hold that are not the picture: statistics over the whole of it.
     let statistics: StatisticsRun?
     /// How often tiles were halved because the engine could not allocate what they need.
@@ -47,6 +48,7 @@ final class TileRunner: Sendable {
         self.input = input
         self.context = context
         self.stage = stage
+        clock = context.clock(of: stage)
         mark = WorkerBoard.Call.text(stage: stage, plugin: "", function: "the inference engine")
         self.statistics = statistics
     }
@@ -160,14 +162,18 @@ final class TileRunner: Sendable {
         // The pixels come first and the engine's buffers after: a chain that uses one network twice would otherwise wait for buffers that it holds itself.
         try source.withPixels(in: reader.source) { base, rowStride in
             do {
+                context.computed(in: precision)
+                var watch = NetworkStopwatch(clock)
                 try StageMarks.during(mark) {
                     try compiled.run(output: network.door.outputName) { port, values in
+                        defer { watch.filled() }
                         if try statistics?.fill(port, values) == true { return }
                         guard port.name == network.door.inputName, values.count == width * height * input.channels, let target = values.baseAddress else {
                             throw StageError.host("the engine asks for \(values.count) values of '\(port.name)', \(width * height * input.channels) were expected", stage: stage)
                         }
                         try reader.copy(from: base, rowStride: rowStride, bands: input.bands, to: target, layout: layout)
                     } read: { values, shape in
+                        watch.computed()
                         try write(values, shape, tile, cell)
                     }
                 }

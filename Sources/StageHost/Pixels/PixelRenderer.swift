@@ -9,6 +9,7 @@ final class PixelRenderer: Sendable {
     private let output: PluginImage
     let context: ImageContext
     private let stage: String
+    private let clock: StageClock
     private let cell: (width: Int, height: Int)
 
     init(plan: PluginPlan, doors: [PixelDoor?], target: PixelTarget, output: PluginImage, context: ImageContext, stage: String, cell: (width: Int, height: Int)) {
@@ -18,6 +19,7 @@ final class PixelRenderer: Sendable {
         self.output = output
         self.context = context
         self.stage = stage
+        clock = context.clock(of: stage)
         self.cell = cell
     }
 
@@ -51,7 +53,7 @@ final class PixelRenderer: Sendable {
         }
         let context = context
         // The plug-in gets bare pointers into the tiles.
-        try withExtendedLifetime(tiles) { try plan.process(tiles.map { $0?.pixels }, into: out) { context.isCancelled } }
+        try withExtendedLifetime(tiles) { try plan.process(tiles.map { $0?.pixels }, into: out, clock: clock) { context.isCancelled } }
         try copy(out, area, rect, pixels)
     }
 

@@ -155,6 +155,11 @@ public final class PluginPlan: Sendable {
     ///   - output: every sample is written. The memory belongs to the caller.
     ///   - isCancelled: asked by the stage now and then, from the calling thread.
     public func process(_ inputs: [Pixels?], into output: Pixels, isCancelled: @escaping @Sendable () -> Bool) throws(StageError) {
+        try process(inputs, into: output, clock: nil, isCancelled: isCancelled)
+    }
+
+    /// - Parameter clock: given the time of the stage's own code.
+    func process(_ inputs: [Pixels?], into output: Pixels, clock: StageClock?, isCancelled: @escaping @Sendable () -> Bool) throws(StageError) {
         var tiles: [aqt_tile?] = []
         for (index, pixels) in inputs.enumerated() {
             guard let pixels, images.pointers.indices.contains(index) else {
@@ -178,7 +183,7 @@ public final class PluginPlan: Sendable {
                 memory.initializeElement(at: tiles.count, to: tile(output, of: outputImage.pointers[0]))
                 let out = UnsafePointer(memory.baseAddress.unsafelyUnwrapped + tiles.count)
                 do throws(StageError) {
-                    try instance.process(plan, job, pointers, out)
+                    try instance.process(plan, job, pointers, out, clock)
                 } catch let error {
                     result = error
                 }

@@ -101,11 +101,18 @@ public final class StageInstance: Sendable {
     }
 
     /// Calls process() as the stage's thread model allows.
+    ///
+    /// - Parameter clock: given the time of the call, without that of waiting for others.
     func process(_ plan: UnsafePointer<aqt_plan>, _ job: UnsafePointer<aqt_job>, _ inputs: [UnsafePointer<aqt_tile>?],
-                 _ output: UnsafePointer<aqt_tile>) throws(StageError) {
+                 _ output: UnsafePointer<aqt_tile>, _ clock: StageClock?) throws(StageError) {
         guard let function = stage.functions.stage.process else { throw stage.fault(.internal, "computes no pixels itself") }
         var error = emptyStruct(aqt_error.self)
-        let code = serialised { StageMarks.during(processMark) { function(instance, plan, job, inputs, output, &error) } }
+        let code = serialised {
+            StageMarks.during(processMark) {
+                guard let clock else { return function(instance, plan, job, inputs, output, &error) }
+                return clock.during { function(instance, plan, job, inputs, output, &error) }
+            }
+        }
         guard code == AQT_OK else { throw stage.failure(code, error, "process()") }
     }
 

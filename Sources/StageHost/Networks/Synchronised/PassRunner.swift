@@ -53,13 +53,13 @@ struct PassRunner: Sendable {
 
     func sums(column: Int, row: Int) throws(StageError) -> [StatisticSums] {
         guard let input = grid.input(column: column, row: row), let network = compiled[Size(width: input.x.count, height: input.y.count)] else { return [] }
-        let sums = try sums(column, row, input, network)
+        let sums = try sums(column, row, input, network, run.precision)
         guard let bad = zip(pass.part.statistics, sums).first(where: { !$1.isFinite })?.0 else { return sums }
         guard run.precision != .f32 else { throw notFinite(bad, input) }
         // Half precision overflows where f32 does not; a second try tells which it was.
         run.context.note("'\(run.stage)' gave NaN or infinity in \(run.precision.rawValue) and was run again in f32 there")
         let exact = try Self.compile(pass, bytes, input.x.count, input.y.count, .f32, run)
-        let again = try self.sums(column, row, input, exact)
+        let again = try self.sums(column, row, input, exact, .f32)
         if let bad = zip(pass.part.statistics, again).first(where: { !$1.isFinite })?.0 { throw notFinite(bad, input) }
         return again
     }
@@ -71,7 +71,8 @@ struct PassRunner: Sendable {
             """)
     }
 
-    private func sums(_ column: Int, _ row: Int, _ input: (x: Range<Int>, y: Range<Int>), _ network: any CompiledNetwork) throws(StageError) -> [StatisticSums] {
+    private func sums(_ column: Int, _ row: Int, _ input: (x: Range<Int>, y: Range<Int>), _ network: any CompiledNetwork, _ precision: Precision)
+        throws(StageError) -> [StatisticSums] {
         let width = input.x.count, height = input.y.count
         guard let shapes = tapShapes[Size(width: width, height: height)] else { return [] }
         var sums = pass.part.statistics.map(\.emptySums)
@@ -80,9 +81,13 @@ struct PassRunner: Sendable {
         do {
             // The pixels come first and the engine's buffers after: the same network may have to run for them.
             try run.source.withPixels(in: reader.source) { base, rowStride in
+                run.context.computed(in: precision)
+                var watch = NetworkStopwatch(run.clock)
                 try network.run(outputs: pass.part.taps.map(\.name)) { port, values in
+                    defer { watch.filled() }
                     try fill(port, values, input, reader, base, rowStride)
                 } read: { tap, values, extents in
+                    watch.computed()
                     guard shapes[tap].extents.reduce(1, *) == values.count else {
                         throw StageError.host("the engine gave '\(pass.part.taps[tap].name)' the extents \(extents), \(shapes[tap].extents) were expected", code: .internal)
                     }

@@ -18,6 +18,7 @@ final class StatisticsRun: Sendable {
     let input: NetworkInput
     let context: ImageContext
     let stage: String
+    let clock: StageClock
     let grids: [PassGrid]
     private let result = Mutex<Result<[String: TensorData], StageError>?>(nil)
 
@@ -39,6 +40,7 @@ final class StatisticsRun: Sendable {
         self.input = input
         self.context = context
         self.stage = stage
+        clock = context.clock(of: stage)
         var grids: [PassGrid] = []
         let edges = [edge] + TilePlan.ladder.sorted(by: >)
         for pass in cut.passes {
