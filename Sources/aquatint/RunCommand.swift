@@ -72,7 +72,6 @@ struct Run: ParsableCommand {
         let terminal = Terminal(colour: color)
         try records.check(inputs: inputs)
         let shard = try records.part()
-        if watch, shard != nil || !records.retryFailed.isEmpty { throw RunError(.usage, "--watch takes whole folders: not with --shard or --retry-failed") }
         let set = try settings(set)
         var run = try compute.settings(output: output)
         run.overwrite = overwrite
@@ -86,8 +85,9 @@ struct Run: ParsableCommand {
         let pipeline = try LoadedPipeline(pipeline, lookup: paths.lookup, library: library, set: set).usable(terminal)
         VipsLibrary.onWarning { text in if verbose { Terminal.standardError("libvips: \(text)\n") } }
 
-        let arrivals = watch ? try FolderWatch(selection(), knownExtensions: Self.loadable, isImage: Self.isImage) : nil
-        let found = try arrivals?.find() ?? found()
+        let isImage: @Sendable (String) -> Bool = { Image.loader(forFile: $0) != nil }
+        let arrivals = watch ? try FolderWatch(selection(), knownExtensions: Self.loadable, isImage: isImage) : nil
+        let found = try arrivals?.find() ?? found(isImage)
         let schedule = Schedule(images: watch ? .max : shard?.size(of: found.files.count) ?? found.files.count, settings: run)
         let request = try RunRequest(library: library, pipeline: pipeline, set: set, neural: schedule.neural, memory: schedule.memory)
         let plan = try RunPlan(found, request: request, settings: run).part(shard)
@@ -117,11 +117,11 @@ struct Run: ParsableCommand {
         if status != .done { throw status }
     }
 
-    private func found() throws -> InputSelection.Found {
-        guard !records.retryFailed.isEmpty else { return try selection().resolve(knownExtensions: Self.loadable, isImage: Self.isImage) }
+    private func found(_ isImage: @escaping (String) -> Bool) throws -> InputSelection.Found {
+        guard !records.retryFailed.isEmpty else { return try selection().resolve(knownExtensions: Self.loadable, isImage: isImage) }
         let failed = try FailedInputs(reports: records.retryFailed)
         if failed.isEmpty, !quiet, records.logFormat == .text { Terminal.standardError("nothing failed in \(records.retryFailed.joined(separator: ", "))\n") }
-        return selection().resolve(failed, knownExtensions: Self.loadable, isImage: Self.isImage)
+        return selection().resolve(failed, knownExtensions: Self.loadable, isImage: isImage)
     }
 
     private func selection() -> InputSelection {
@@ -132,8 +132,8 @@ struct Run: ParsableCommand {
         selection.followsLinks = followSymlinks
         selection.isNulSeparated = nulSeparated
         selection.output = output
-        selection.isWatching = watch
         selection.ownFiles = [records.report].compactMap(\.self)
+        selection.isWatching = watch
         return selection
     }
 
@@ -155,9 +155,6 @@ struct Run: ParsableCommand {
         Terminal.standardError("\(plan.images.count) images would be read, \(plan.strays.count) other files skipped; \(records.report == nil ? "nothing" : "only the report") was written\n")
         if verbose { for stray in plan.strays { Terminal.standardError("  \(stray.path): \(stray.reason)\n") } }
     }
-
-    /// Whether libvips reads a file, whatever its name.
-    private static let isImage: @Sendable (String) -> Bool = { Image.loader(forFile: $0) != nil }
 
     /// Extensions of everything that libvips reads.
     private static var loadable: Set<String> {

@@ -8,6 +8,7 @@ final class RunPrinter: Sendable {
 
     private struct State {
         var progress = RunProgress()
+        var made = 0
         var lastDrawn = Date.distantPast
         var barIsShown = false
         var watchLine = ""
@@ -72,6 +73,7 @@ final class RunPrinter: Sendable {
         case .skipped:
             if verbosity == .verbose { say("skipped \(Terminal.printable(report.input)): \(report.reason ?? "")", &state) }
         case .done, .planned:
+            state.made += 1
             let isLine = verbosity == .verbose || ((!showsBar || !watched.isEmpty) && verbosity == .normal)
             if isLine {
                 say("\(Terminal.printable(report.input)) -> \(Terminal.printable(report.outputs.joined(separator: ", "))) \(terminal.dim(durationText(report.seconds)))", &state)
@@ -136,7 +138,7 @@ final class RunPrinter: Sendable {
 
     /// What stands there while nothing is known of what is to come.
     private func drawWatch(_ state: inout State) {
-        var text = "watching \(Terminal.printable(watched.joined(separator: ", "))): \(state.progress.done) made"
+        var text = "watching \(Terminal.printable(watched.joined(separator: ", "))): \(state.made) made"
         if state.progress.failed > 0 { text += ", \(state.progress.failed) failed" }
         guard !state.barIsShown || text != state.watchLine else { return }
         state.barIsShown = true

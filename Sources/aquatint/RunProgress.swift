@@ -9,7 +9,7 @@ struct RunProgress {
     private var total = 0
     private(set) var skipped = 0
     private(set) var failed = 0
-    private(set) var done = 0
+    private var done = 0
     /// Of the files that are done, or are to be done.
     private var bytes: Int64 = 0
     private var doneBytes: Int64 = 0

@@ -33,10 +33,10 @@ public struct InputSelection: Sendable {
     public var isNulSeparated = false
     /// A folder whose contents are never inputs: the run's own output.
     public var output: String?
-    /// Whether files are taken while others write to these folders: names of unfinished downloads are passed over.
-    public var isWatching = false
     /// Files that are never inputs, wherever they lie: the run's own report.
     public var ownFiles: [String] = []
+    /// Whether files are taken while others write to these folders: names of unfinished downloads are passed over.
+    public var isWatching = false
 
     public init(arguments: [String]) { self.arguments = arguments }
 
@@ -66,6 +66,19 @@ public struct InputSelection: Sendable {
         return walk.found
     }
 
+    /// The inputs that failed in earlier runs, in place of arguments, with the filters of this one. Folders that could not be listed then are walked now.
+    public func resolve(_ failed: FailedInputs, knownExtensions: Set<String>, isImage: @escaping (String) -> Bool) -> Found {
+        var walk = Walk(selection: self, knownExtensions: knownExtensions, isImage: isImage, entering: { _ in })
+        for entry in failed.entries { walk.take(entry) }
+        walk.found.files.sort { NaturalOrder.precedes($0.path, $1.path) }
+        var next = failed.largestNumber
+        for index in walk.found.files.indices where walk.found.files[index].number == nil {
+            next += 1
+            walk.found.files[index].number = next
+        }
+        return walk.found
+    }
+
     /// What a name in a folder of the walk stands for: a file, or a folder with all that lies in it.
     func look(at place: FilePlace, knownExtensions: Set<String>, isImage: @escaping (String) -> Bool, entering: @escaping (FolderPlace) -> Void) -> Found {
         var walk = Walk(selection: self, knownExtensions: knownExtensions, isImage: isImage, entering: entering)
@@ -88,19 +101,6 @@ public struct InputSelection: Sendable {
     fileprivate func isWanted(_ relative: String) -> Bool {
         if excludes.contains(where: { $0.matches(relative) }) { return false }
         return includes.isEmpty || includes.contains { $0.matches(relative) }
-    }
-
-    /// The inputs that failed in earlier runs, in place of arguments, with the filters of this one. Folders that could not be listed then are walked now.
-    public func resolve(_ failed: FailedInputs, knownExtensions: Set<String>, isImage: @escaping (String) -> Bool) -> Found {
-        var walk = Walk(selection: self, knownExtensions: knownExtensions, isImage: isImage, entering: { _ in })
-        for entry in failed.entries { walk.take(entry) }
-        walk.found.files.sort { NaturalOrder.precedes($0.path, $1.path) }
-        var next = failed.largestNumber
-        for index in walk.found.files.indices where walk.found.files[index].number == nil {
-            next += 1
-            walk.found.files[index].number = next
-        }
-        return walk.found
     }
 
     private func expandedArguments(_ standardInput: () -> [UInt8]) throws(RunError) -> [String] {
