@@ -72,6 +72,7 @@ struct Run: ParsableCommand {
         let terminal = Terminal(colour: color)
         try records.check(inputs: inputs)
         let shard = try records.part()
+        if watch, shard != nil || !records.retryFailed.isEmpty { throw RunError(.usage, "--watch takes whole folders: not with --shard or --retry-failed") }
         let set = try settings(set)
         var run = try compute.settings(output: output)
         run.overwrite = overwrite

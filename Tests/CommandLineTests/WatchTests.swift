@@ -135,7 +135,7 @@ import Vips
 
     @Test func `bad files, other files and collisions cost themselves only`() throws {
         try place.write("in/taken.png", picture(15))
-        let run = try watch("--exclude", "raw/**")
+        let run = try watch("--exclude", "raw/**", "--report", "in/report.jsonl")
         try run.wait(for: ["taken.png"])
         try place.write("in/bad.png", "no picture")
         try place.write("in/taken.jpg", picture(16, ".jpg"))
@@ -153,6 +153,9 @@ import Vips
         try overwrite("in/taken.jpg", picture(30, ".jpg"))
         try run.wait(for: "the other one, now that the first is gone") { grey("out/taken.png") == 30 }
         #expect(run.end() == 130, "\(run.error)")
+        let report = try String(contentsOfFile: place("in/report.jsonl"), encoding: .utf8).split(separator: "\n")
+        func count(_ status: String) -> Int { report.filter { $0.contains("\"type\":\"image\"") && $0.contains("\"status\":\"\(status)\"") }.count }
+        #expect(count("done") == 5 && count("failed") == 2 && report.last?.contains("\"type\":\"summary\"") == true, "\(report)")
     }
 
     @Test func `what the run writes into the watched folder is not taken`() throws {
@@ -250,6 +253,8 @@ import Vips
             let outcome = try place.aquatint("run", "invert.yaml", input, "-o", "out", "--watch")
             #expect(outcome.status == status && outcome.error.contains(text), "\(outcome.error)")
         }
+        let part = try place.aquatint("run", "invert.yaml", "in", "-o", "out", "--watch", "--shard", "1/2")
+        #expect(part.status == 64 && part.error.contains("--watch takes whole folders"), "\(part.error)")
         let plan = try place.aquatint("run", "invert.yaml", "in", "-o", "out", "--watch", "-n")
         #expect(plan.status == 0 && plan.output == "in/a.png -> out/a.png\n", "\(plan.error)")
     }
