@@ -263,7 +263,7 @@ final class SupervisedWorker: Sendable {
             state.notes += worker.notes
             state.madeCount += 1
             // The first images fill caches.
-            if state.madeCount == 3 { state.restingMemory = worker.resident }
+            if state.madeCount == 2 { state.restingMemory = worker.resident }
             if let usual = state.restingMemory, worker.resident > limits.memoryAtRest, worker.resident > usual + usual / 2 { state.isRetiring = true }
             let flight = state.flights.removeValue(forKey: index)
             return (flight, state.isRetiring && state.flights.isEmpty)
