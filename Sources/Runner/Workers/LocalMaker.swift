@@ -22,9 +22,12 @@ final class LocalMaker: ImageMaker {
         self.session = session
         self.memory = memory
         computing = DispatchSemaphore(value: lanes)
-        // The next image is computed while the files of the last one are synced to the disk.
-        places = lanes + 1
+        places = lanes + Self.waitingForDisk
     }
+
+    /// The next image is computed while the files of the last ones are synced to the disk, which takes longer than computing a small one: several syncs at a time cost a
+    /// file system little more than one.
+    static let waitingForDisk = 2
 
     func prepare(_ images: [PlannedImage]) throws(RunError) -> [String] {
         if session.request.usesNetworks, session.request.neural.precision == .auto, session.stages.hasFasterTypes {

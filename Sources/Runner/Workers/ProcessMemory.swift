@@ -37,8 +37,9 @@ struct PeakMemory {
 
     /// Bytes; nil where the system does not tell.
     func end() -> Int? {
-        guard let text = ProcFile.read("/proc/self/status"), let line = text.split(separator: "\n").first(where: { $0.hasPrefix("VmHWM:") }) else { return nil }
-        return line.split(whereSeparator: { !$0.isNumber }).first.flatMap { Int($0) }.map { $0 * 1024 }
+        var usage = rusage()
+        // Kilobytes, and of this process' present memory only: what `clear_refs` has reset.
+        return getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage) == 0 ? Int(usage.ru_maxrss) * 1024 : nil
     }
 }
 

@@ -43,7 +43,7 @@ final class SupervisedWorker: Sendable {
     init(setup: WorkerSetup, limits: WorkerLimits, reserve: WorkerProcess?, stageLabel: @escaping @Sendable (String) -> String?) {
         state = Monitor(State(reserve: reserve))
         (self.setup, self.limits, self.stageLabel) = (setup, limits, stageLabel)
-        places = setup.lanes + 1
+        places = setup.lanes + LocalMaker.waitingForDisk
     }
 
     /// Images in hand.
