@@ -16,6 +16,8 @@ import Testing
         let found = try #require(try misreading("Resize", ["mode": .string("linear"), "antialias": .int(1)]))
         #expect("\(found)".contains("'antialias' of ") && "\(found)".contains("(Resize) as ONNX says"))
         #expect(try misreading("ConvTranspose", ["auto_pad": .string("SAME_UPPER")]) != nil)
+        #expect(try misreading("ConvTranspose", ["auto_pad": .string("SAME_UPPER"), "kernel_shape": .ints([3, 3]), "strides": .ints([2, 2])]) != nil)
+        #expect(try misreading("ConvTranspose", ["auto_pad": .string("SAME_UPPER"), "kernel_shape": .ints([2, 2]), "strides": .ints([2, 2])]) == nil, "nothing to cut")
         #expect(try misreading("ConvTranspose", ["output_shape": .ints([7, 7])]) != nil)
         #expect(try misreading("MaxPool", ["kernel_shape": .ints([4, 4]), "strides": .ints([2, 2]), "auto_pad": .string("SAME_LOWER")]) != nil)
         #expect(try misreading("Resize", ["mode": .string("cubic"), "exclude_outside": .int(1)]) != nil)

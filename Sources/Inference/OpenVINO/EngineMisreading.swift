@@ -25,8 +25,8 @@ public struct EngineMisreading: Sendable, CustomStringConvertible {
         let padding = node.string("auto_pad") ?? "NOTSET"
         switch node.op {
         case "ConvTranspose":
-            // Cuts at the end only, and ignores the size.
-            if padding.hasPrefix("SAME") { return "'auto_pad: \(padding)'" }
+            // Cuts at the end only, and ignores the size: right where there is nothing to cut, as with kernels as large as their strides.
+            if padding.hasPrefix("SAME"), !cutsNothing(node, shapes) { return "'auto_pad: \(padding)'" }
             if node.ints("output_shape")?.isEmpty == false { return "'output_shape'" }
         case "AveragePool", "MaxPool":
             // Rounds sizes down, where the format rounds up.
@@ -46,5 +46,19 @@ public struct EngineMisreading: Sendable, CustomStringConvertible {
         default: break
         }
         return nil
+    }
+
+    /// Whether a ConvTranspose makes just its strides times its input's extents: `dilation * (kernel - 1) + 1 + output_padding = stride` on every axis.
+    private static func cutsNothing(_ node: Node, _ shapes: [String: [Int]]) -> Bool {
+        guard let kernel = node.ints("kernel_shape") ?? (node.inputs.count > 1 ? shapes[node.inputs[1]] : nil).map({ Array($0.dropFirst(2)) }), !kernel.isEmpty else { return false }
+        func attribute(_ name: String, _ fallback: Int) -> [Int]? {
+            guard let values = node.ints(name), !values.isEmpty else { return Array(repeating: fallback, count: kernel.count) }
+            return values.count == kernel.count ? values : nil
+        }
+        guard let strides = attribute("strides", 1), let dilations = attribute("dilations", 1), let more = attribute("output_padding", 0) else { return false }
+        return kernel.indices.allSatisfy { axis in
+            let (reach, overflow) = dilations[axis].multipliedReportingOverflow(by: kernel[axis] &- 1)
+            return !overflow && kernel[axis] > 0 && strides[axis] > 0 && reach < 1 << 32 && more[axis] < 1 << 32 && reach >= 0 && more[axis] >= 0 && reach + 1 + more[axis] == strides[axis]
+        }
     }
 }
