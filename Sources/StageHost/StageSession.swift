@@ -53,11 +53,20 @@ public final class StageSession: Sendable {
     ) throws(StageError) -> StageResult {
         switch stage.kind {
         case .vips:
-            let primary = try GreyPicture.settled(primary)
+            var primary = try GreyPicture.settled(primary)
+            // A picture that was brought to sRGB is mixed with others there.
+            var isAway = ManagedColour.isAway(primary)
+            for case .image(let reference) in arguments.values where !isAway { isAway = ManagedColour.isAway(try image(reference)) }
+            if isAway { primary = try ManagedColour.joining(primary) }
             var result = try VipsStage.apply(stage.name, try vipsArguments(stage, arguments), primary: primary, outputs: outputs, alpha: alpha) {
                 (reference) throws(StageError) in
                 // The running input is the image that `in` names, not the previous result.
-                try GreyPicture.settled(try image(reference))
+                let other = try GreyPicture.settled(try image(reference))
+                return isAway ? try ManagedColour.joining(other) : other
+            }
+            // What the pipeline converts itself stays as it says.
+            if let made = result.image, isAway, ["icc_transform", "icc_export", "icc_import", "colourspace"].contains(stage.name) || arguments["output_profile"] != nil || arguments["export_profile"] != nil {
+                result.image = try ManagedColour.forgotten(made)
             }
             if let made = result.image { result.image = try PictureScale.retagged(made, from: primary) }
             return StageResult(image: result.image, values: result.values)

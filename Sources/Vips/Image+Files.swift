@@ -129,6 +129,7 @@ extension Image {
         } catch {
             throw error.about(file: path, "cannot write")
         }
+        if let complaint = ErrorLedger.shared.decoderComplaint() { throw VipsError(message: complaint).about(file: path, "cannot write") }
     }
 
     private static func contents(of path: String) throws(VipsError) -> [UInt8] {

@@ -14,6 +14,8 @@ struct Aquatint: ParsableCommand {
     static func main() {
         // A reader that closes its end (`| head`) is no reason to die without a word.
         signal(SIGPIPE, SIG_IGN)
+        // How workers end is asked for, whatever the parent of this process makes of its own children.
+        signal(SIGCHLD, SIG_DFL)
         do {
             var command = try parseAsRoot()
             try command.run()

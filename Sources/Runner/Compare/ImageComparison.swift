@@ -34,10 +34,13 @@ public struct ImageComparison: Sendable {
 
     /// Where the pictures differ, as colours: black for none, up to red for CIEDE2000 of 10 and more (or a tenth of full scale where there are no colours).
     private let map: Image
+    /// The real paths of both.
+    private let files: [String]
 
     /// - Parameter border: pixels on each side that are left out.
     /// - Throws: `RunError` 66 for a file that is no picture; 1 for pictures of different sizes, which cannot be compared.
     public init(_ first: String, _ second: String, border: Int = 0) throws(RunError) {
+        files = [Path.real(first), Path.real(second)]
         let pictures = [try Self.open(first), try Self.open(second)]
         metadata = Self.differences(pictures[0], pictures[1])
         do {
@@ -86,7 +89,10 @@ public struct ImageComparison: Sendable {
     }
 
     /// Writes where the pictures differ as a picture of false colours.
+    ///
+    /// - Throws: `RunError` 73 where that is one of the pictures, or cannot be written.
     public func writeHeatmap(to path: String) throws(RunError) {
+        guard !files.contains(Path.real(path)) else { throw RunError(.cannotCreateOutput, "'\(path)' is one of the pictures that are compared", hint: "name another file with --heatmap") }
         do {
             try Operation.image("falsecolour", ["in": .image(try Operation.image("cast", ["in": .image(map), "format": "uchar"]))]).save(path)
         } catch {

@@ -9,14 +9,14 @@ struct ColourOut {
     let isStripped: Bool
 
     func apply(_ image: Image) throws(VipsError) -> Image {
-        // Back to the input's own profile, unless another is wanted.
-        let image = profile == nil && !isStripped ? try ManagedColour.restored(image) : image
-        let hasProfile = image.fields.contains("icc-profile-data")
+        let hasProfile = image.blob("icc-profile-data").map { ManagedColour.fits($0, image) } ?? false
         guard let target = profile ?? (isStripped && hasProfile ? "srgb" : nil) else { return image }
         // Without a profile a picture is sRGB already, by every reader's assumption.
         if target == "srgb", !hasProfile, image.interpretation != .cmyk { return image }
-        var arguments: [String: Argument] = ["in": .image(image), "output_profile": .string(target), "embedded": true]
-        if image.format == .ushort { arguments["depth"] = 16 }
+        // Floats of 16 bits that an 8-bit saver will shift down itself: as floats they would be taken for 8 bits.
+        let source = image.format.isFloat && image.pictureFullScale == 65535 ? try ManagedColour.deep(image) : image
+        var arguments: [String: Argument] = ["in": .image(source), "output_profile": .string(target), "embedded": true]
+        if source.format == .ushort { arguments["depth"] = 16 }
         if !hasProfile { arguments["input_profile"] = image.interpretation == .cmyk ? "cmyk" : "srgb" }
         return try Operation.image("icc_transform", arguments)
     }

@@ -139,7 +139,10 @@ struct ImageJob {
         let label = "output"
         try session.pipeline.limits.check(image, "becomes")
         do {
-            let settled = try GreyPicture.settled(image)
+            let isKept = try output.profileName(in: builder.scope.environment, pipeline: session.pipeline) == nil && output.metadata != .strip
+            // Back to the input's own profile before samples are rounded, unless another is wanted.
+            let grey = try GreyPicture.settled(image)
+            let settled = isKept ? try ManagedColour.restored(grey) : grey
             var (image, notes) = try OutputFinish(saver: saver.name, inputFormat: opened.format, castFormat: builder.scope.castFormat).apply(settled)
             for note in notes { context.note(note) }
             notes = []

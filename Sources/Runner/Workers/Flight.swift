@@ -24,7 +24,7 @@ final class Flight: Sendable {
 
     private struct State {
         var phase = Phase.waiting
-        var deadline: ContinuousClock.Instant?
+        var deadline: SuspendingClock.Instant?
         var outcome: Outcome?
     }
 
@@ -47,9 +47,15 @@ final class Flight: Sendable {
         progress(.begun)
     }
 
-    func commit() { state.withLock { $0.phase = .committing } }
+    /// What is left waits for a disk, for which no image is to blame.
+    func commit() {
+        state.withLock { state in
+            state.phase = .committing
+            state.deadline = nil
+        }
+    }
 
-    func isOverdue(at now: ContinuousClock.Instant) -> Bool { state.withLock { state in state.deadline.map { now > $0 } ?? false } }
+    func isOverdue(at now: SuspendingClock.Instant) -> Bool { state.withLock { state in state.deadline.map { now > $0 } ?? false } }
 
     func end(_ outcome: Outcome) {
         state.withLock { $0.outcome = outcome }

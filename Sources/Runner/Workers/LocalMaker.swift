@@ -60,11 +60,14 @@ final class LocalMaker: ImageMaker {
         defer { end(planned.index, context) }
         do throws(ImageFailure) {
             let job = ImageJob(session: session, planned: planned, context: context) { progress(.fraction($0)) }
+            var peak: Int?
             var made = try job.run {
+                // Before the next image begins.
+                peak = memory.end()
                 computed()
                 committing()
             }
-            made.peakMemory = memory.end()
+            made.peakMemory = peak
             made.notes = context.notes
             made.seconds = (ContinuousClock.now - start).seconds
             return made

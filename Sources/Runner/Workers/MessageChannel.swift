@@ -53,6 +53,9 @@ final class MessageChannel: Sendable {
     /// Says that no more messages come. What the other side has sent can still be received.
     func hangUp() { shutdown(descriptor, Int32(SHUT_WR)) }
 
+    /// Lets `receive` end after what has arrived: for a peer that is gone while another process still holds its end.
+    func cut() { shutdown(descriptor, Int32(SHUT_RDWR)) }
+
     /// Waits for a message; nil where the other side is gone, or talks nonsense.
     func receive<Received: Message>(_ type: Received.Type) -> Received? {
         guard let head = read(4) else { return nil }

@@ -32,8 +32,12 @@ final class SupervisedWorker: Sendable {
         /// What it held after its first images: more than that is growth.
         var restingMemory: Int?
         var madeCount = 0
-        /// The processor time that it had used when that was last seen to have grown.
-        var lastActivity: (time: Double, at: ContinuousClock.Instant)?
+        /// The processor time that it had used when that was last seen to have grown, and how often it was looked at since.
+        var lastActivity: (time: Double, looks: Int)?
+        /// Threads that have an image for it, made or waiting.
+        var callers = 0
+        /// Images that wait to have it for themselves: no others are let in before them.
+        var waitingAlone = 0
         var notes: [String] = []
     }
 
@@ -47,7 +51,7 @@ final class SupervisedWorker: Sendable {
     }
 
     /// Images in hand.
-    var load: Int { state.withLock { $0.flights.count } }
+    var load: Int { state.withLock { $0.callers } }
 
     func newNotes() -> [String] {
         state.withLock { state in
@@ -66,6 +70,8 @@ final class SupervisedWorker: Sendable {
 
     func make(_ planned: PlannedImage, while isWanted: () -> Bool, progress: @escaping @Sendable (ImageProgress) -> Void) throws(FailedImage) -> MadeImage? {
         var isAlone = false, losses = 0
+        state.withLock { $0.callers += 1 }
+        defer { state.withLock { $0.callers -= 1 } }
         while true {
             let flight = Flight(planned, progress: progress)
             do throws(RunError) {
@@ -80,9 +86,9 @@ final class SupervisedWorker: Sendable {
             case .failed(let failure): throw failure
             case .lost(let failure, let blame):
                 losses += 1
-                if blame == .certain || losses > 4 || state.withLock({ $0.isAbandoned }) { throw failure }
-                // Several images were computed in that process: whichever it was is lost again when it is alone.
-                isAlone = blame == .suspected
+                if blame == .certain || losses > 12 || state.withLock({ $0.isAbandoned }) { throw failure }
+                // Several images were computed in that process: whichever it was is lost again when it is alone. One that others took down again and again gets that chance, too.
+                isAlone = blame == .suspected || losses > 2
             }
         }
     }
@@ -121,13 +127,15 @@ final class SupervisedWorker: Sendable {
     ///
     /// - Returns: whether it was still wanted then.
     private func admit(_ flight: Flight, alone: Bool, while isWanted: () -> Bool) throws(RunError) -> Bool {
+        if alone { state.withLock { $0.waitingAlone += 1 } }
+        defer { if alone { state.withLock { $0.waitingAlone -= 1 } } }
         while true {
             try start()
             let process = state.wait { state -> WorkerProcess?? in
                 guard isWanted() else { return .some(nil) }
                 // Gone meanwhile.
                 guard let process = state.process else { return .some(nil) }
-                let isFree = !state.isReserved && (alone ? state.flights.isEmpty : state.flights.count < places)
+                let isFree = !state.isReserved && (alone ? state.flights.isEmpty : state.waitingAlone == 0 && state.flights.count < places)
                 guard isFree, !state.isRetiring else { return nil }
                 // After an idle hour, nothing has been at a standstill.
                 if state.flights.isEmpty { state.lastActivity = nil }
@@ -160,9 +168,9 @@ final class SupervisedWorker: Sendable {
                 let rehearsal = state.withLock { $0.rehearsal }
                 if let (process, notes) = try launch(rehearsal) {
                     state.withLock { state in
-                        let known = (state.rehearsal, state.notes, state.isReserved, state.isAbandoned)
+                        let known = (state.rehearsal, state.notes, state.isReserved, state.isAbandoned, state.callers, state.waitingAlone)
                         state = State(process: process)
-                        (state.rehearsal, state.notes, state.isReserved, state.isAbandoned) = known
+                        (state.rehearsal, state.notes, state.isReserved, state.isAbandoned, state.callers, state.waitingAlone) = known
                         state.notes += notes
                     }
                     Thread { [self] in listen(to: process) }.start()
@@ -191,6 +199,7 @@ final class SupervisedWorker: Sendable {
         state.withLock { state in
             state.starting = process
             state.lastActivity = nil
+            state.verdict = nil
         }
         func answer() -> WorkerAnswer? { process.channel.receive(WorkerAnswer.self) }
         func refuse(_ error: RunError) -> RunError {
@@ -221,6 +230,8 @@ final class SupervisedWorker: Sendable {
     /// Takes answers until there are no more, and then finds out what became of the images.
     private func listen(to process: WorkerProcess) {
         while let answer = process.channel.receive(WorkerAnswer.self) { take(answer, from: process) }
+        // One that talks nonsense is of no use.
+        process.kill()
         let end = process.wait()
         let (flights, verdict) = state.withLock { state in
             defer {
@@ -278,17 +289,23 @@ final class SupervisedWorker: Sendable {
     /// Ends the process where it goes beyond its limits.
     func check() {
         guard let process = state.withLock({ $0.process ?? $0.starting }) else { return }
-        let now = ContinuousClock.now, resident = process.resident ?? 0, activity = process.processorTime ?? 0
+        // A process that a plug-in has started may hold the socket for ever.
+        if process.hasEnded { return process.channel.cut() }
+        let now = SuspendingClock.now, resident = process.resident ?? 0, activity = process.processorTime ?? 0
         state.withLock { state in
             guard state.process === process || state.starting === process, state.verdict == nil else { return }
             if let late = state.flights.values.first(where: { $0.isOverdue(at: now) }) { state.verdict = (late.index, timeoutFailure(process)) }
             if resident > limits.memory, !state.flights.isEmpty { state.verdict = (nil, memoryFailure(process, resident)) }
             let isIdle = state.flights.isEmpty && state.starting == nil
             if isIdle || state.lastActivity.map({ activity > $0.time }) ?? true {
-                state.lastActivity = (activity, now)
-            } else if let last = state.lastActivity, now - last.at > .seconds(WorkerLimits.standstill) {
-                let call = process.call
-                state.verdict = (nil, ImageFailure("hang", stage: call.flatMap(label), "nothing has happened\(place(call)) for \(Int(WorkerLimits.standstill)) seconds"))
+                state.lastActivity = (activity, 0)
+            } else if let last = state.lastActivity {
+                // Looks, and not time: a run that was stopped for a while has not been looked at.
+                state.lastActivity = (last.time, last.looks + 1)
+                if Double(last.looks) * WorkerWatch.interval > WorkerLimits.standstill {
+                    let call = process.call
+                    state.verdict = (nil, ImageFailure("hang", stage: call.flatMap(label), "nothing has happened\(place(call)) for \(Int(WorkerLimits.standstill)) seconds"))
+                }
             }
             if state.verdict != nil { process.kill() }
         }

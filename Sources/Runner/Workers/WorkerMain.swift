@@ -25,6 +25,8 @@ public final class WorkerMain: Sendable {
     public init(channel: Int32, board: Int32, library: @escaping @Sendable ([String]) throws -> StageLibrary) {
         // Ctrl-C goes to every process of the terminal: what it means is for the supervisor to say.
         for number in [SIGINT, SIGTERM, SIGHUP, SIGPIPE] { signal(number, SIG_IGN) }
+        // Programs that a plug-in starts must not keep the socket open when this process is gone.
+        for descriptor in [channel, board] { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
         self.channel = MessageChannel(descriptor: channel)
         self.library = library
         WorkerBoard.attach(board)

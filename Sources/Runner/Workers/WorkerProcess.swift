@@ -120,6 +120,14 @@ final class WorkerProcess: Sendable {
         }
     }
 
+    /// Whether it has ended, though nobody may have waited for it yet.
+    var hasEnded: Bool {
+        isReaped.withLock { isReaped in
+            var information = siginfo_t()
+            return isReaped || waitid(P_PID, id_t(process), &information, WEXITED | WNOHANG | WNOWAIT) == 0 && information.si_signo == SIGCHLD
+        }
+    }
+
     /// Waits for its end. Once, by who has seen its channel close.
     func wait() -> End {
         var status: Int32 = 0

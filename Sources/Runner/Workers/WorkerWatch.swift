@@ -13,7 +13,7 @@ final class WorkerWatch: Sendable {
     private let state = Monitor(State())
 
     /// Memory is claimed at some gigabytes a second: what is claimed between two looks is what a limit is overshot by.
-    private static let interval = 0.02
+    static let interval = 0.02
 
     init(_ workers: [SupervisedWorker]) { self.workers = workers }
 

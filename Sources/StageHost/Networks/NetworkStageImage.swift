@@ -40,6 +40,10 @@ struct NetworkStageImage: Sendable {
         var (result, step) = try runFitted(colours)
         step.input = input
         step.notes = notes.all
+        if options.strength < 1, colours.bands == 1, GreyPicture.isMarked(result) {
+            result = try GreyPicture.settled(result)
+            step.detour = "the picture is grey, and mixed as such"
+        }
         var output = try blended(result, with: colours)
         if let alpha { output = try joined(output, alpha) }
         return (output, step)

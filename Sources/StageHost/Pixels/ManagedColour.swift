@@ -18,7 +18,7 @@ public enum ManagedColour {
     /// - Parameter image: colours without alpha.
     /// - Returns: the image as it is where it has no profile, or one that is sRGB for all that can be seen.
     static func inSRGB(_ image: Image) throws(StageError) -> Image {
-        guard let profile = image.blob(profileField), case .picture(let white) = PictureScale(of: image), image.bands == 1 || image.bands >= 3,
+        guard let profile = image.blob(profileField), fits(profile, image), case .picture(let white) = PictureScale(of: image), white == 255 || white == 65535,
               !isSRGB(profile, bands: image.bands) else { return image }
         do {
             let source = try deep(image, white)
@@ -29,15 +29,48 @@ public enum ManagedColour {
             let typed = try Operation.image("copy", ["in": .image(float), "interpretation": image.bands == 1 ? "b-w" : "srgb"])
             // CMYK has no way back that more than a few formats could hold.
             let origin: FieldValue? = image.bands <= 3 ? .blob(profile) : nil
-            return try typed.settingFields([(PictureScale.field, .double(white)), (field, origin)])
+            // The profile of three bands says nothing of one.
+            let own = image.bands == 1 ? nil : typed.blob(profileField)
+            return try typed.settingFields([(PictureScale.field, .double(white)), (field, origin), (profileField, own.map { .blob($0) })])
         } catch {
             throw .vips(error)
         }
     }
 
+    /// Whether the profile is one of the space that the samples are in: stages change that, and leave the profile.
+    public static func fits(_ profile: [UInt8], _ image: Image) -> Bool {
+        let colours = image.bands - (image.hasAlpha ? 1 : 0)
+        return switch (ProfileHeader(profile)?.space, image.interpretation) {
+        case ("RGB "?, .srgb), ("RGB "?, .rgb16), ("RGB "?, .rgb): colours == 3
+        case ("GRAY"?, .blackAndWhite), ("GRAY"?, .grey16): colours == 1
+        case ("CMYK"?, .cmyk): colours == 4
+        default: false
+        }
+    }
+
+    /// The image as one whose colours are what its own profile says: where the pipeline converts them itself, nothing is brought back.
+    static func forgotten(_ image: Image) throws(StageError) -> Image {
+        guard image.fields.contains(field) else { return image }
+        do { return try image.settingFields([(field, nil)]) } catch { throw .vips(error) }
+    }
+
+    /// Whether the image was brought to sRGB.
+    static func isAway(_ image: Image) -> Bool { image.fields.contains(field) }
+
+    /// As `inSRGB`, with alpha left as it is: for what is mixed with a picture that was brought there.
+    static func joining(_ image: Image) throws(StageError) -> Image {
+        guard image.hasAlpha else { return try inSRGB(image) }
+        guard !isAway(image) else { return image }
+        let (colours, alpha) = try VipsStage.splitAlpha(image)
+        let converted = try inSRGB(colours)
+        return converted === colours ? image : try VipsStage.images("bandjoin", [converted, alpha])
+    }
+
     /// The picture in the profile that its input had, where it was brought to sRGB on the way.
     public static func restored(_ image: Image) throws(VipsError) -> Image {
         guard let profile = image.blob(field) else { return image }
+        // Somebody has converted it since: what that says holds.
+        if let now = image.blob(profileField), !isSRGB(now, bands: 3) { return try image.settingFields([(field, nil)]) }
         let plain = try image.settingFields([(field, nil)])
         let colours = image.bands - (image.hasAlpha ? 1 : 0)
         let isGrey = ProfileHeader(profile)?.space == "GRAY"
@@ -56,13 +89,15 @@ public enum ManagedColour {
         return try typed.settingFields([(PictureScale.field, .double(white)), (profileField, .blob(profile))])
     }
 
-    /// Of 16 bits.
+    /// Of 16 bits, alpha with it.
+    public static func deep(_ image: Image) throws(VipsError) -> Image { try deep(image, image.pictureFullScale ?? 65535) }
+
     private static func deep(_ image: Image, _ white: Double) throws(VipsError) -> Image {
         if image.format == .ushort { return image }
         let raised = try Operation.image("linear", ["in": .image(image), "a": .doubles([65535 / white]), "b": .doubles([0.5])])
         let cast = try Operation.image("cast", ["in": .image(raised), "format": "ushort"])
-        guard image.bands < 4 else { return try Operation.image("copy", ["in": .image(cast), "interpretation": "cmyk"]) }
-        return try Operation.image("copy", ["in": .image(cast), "interpretation": image.bands == 1 ? "grey16" : "rgb16"])
+        let space = image.interpretation == .cmyk ? "cmyk" : image.bands - (image.hasAlpha ? 1 : 0) == 1 ? "grey16" : "rgb16"
+        return try Operation.image("copy", ["in": .image(cast), "interpretation": .string(space)])
     }
 
     private static func scaled(_ image: Image, _ factor: Double) throws(VipsError) -> Image {
