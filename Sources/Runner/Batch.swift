@@ -238,7 +238,7 @@ public final class Batch: Sendable {
             result.inputSize = made.inputSize
             result.outputSizes = made.outputSizes
             do throws(ImageFailure) {
-                try remember(planned, made.content ?? ContentStamp(status))
+                try remember(planned, made.content ?? ContentStamp(status), made.written)
             } catch {
                 throw FailedImage(error, notes: made.notes, seconds: made.seconds)
             }
@@ -304,10 +304,10 @@ public final class Batch: Sendable {
         }
     }
 
-    private func remember(_ planned: PlannedImage, _ content: ContentStamp) throws(ImageFailure) {
+    private func remember(_ planned: PlannedImage, _ content: ContentStamp, _ written: [[Int64]]) throws(ImageFailure) {
         guard !journalIsUnused.load(ordering: .relaxed) else { return }
         do {
-            try journal?.append(input: planned.input.path, content: content, recipe: recipe, outputs: planned.outputs)
+            try journal?.append(input: planned.input.path, content: content, recipe: recipe, outputs: planned.outputs, written: written)
         } catch {
             throw ImageFailure("journal", error.message, endsRun: error)
         }

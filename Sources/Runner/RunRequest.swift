@@ -42,6 +42,13 @@ public struct RunRequest: Sendable {
     var usesNetworks: Bool { pipeline.allStages.contains { library.catalogue[$0.name]?.kind == .network } }
     var usesPlugins: Bool { pipeline.allStages.contains { library.plugins.stages[$0.name] != nil } }
 
+    /// The files that make the pixels beside the inputs, as they are now: a worker that starts later must find the same.
+    func ingredients() -> [String: FileStatus?] {
+        var paths = pipeline.referencedFiles(library.catalogue, variables: variables).map { (try? files.find($0.path)) ?? pipeline.path(of: $0.path) }
+        paths += pipeline.allStages.compactMap { library.plugins.stages[$0.name]?.library.path }
+        return Dictionary(paths.map { (Path.absolute($0), FileStatus($0)) }) { first, _ in first }
+    }
+
     /// How a stage is named to people, with its place in the pipeline; nil where it stands in several.
     func label(ofStage id: String) -> String? {
         let places = pipeline.stages.indices.filter { pipeline.stages[$0].name == id }

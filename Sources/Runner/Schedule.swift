@@ -68,6 +68,14 @@ extension Schedule {
 public struct Crew: Sendable {
     let maker: any ImageMaker
 
+    /// Finds what would fail every image, and ends what that took.
+    ///
+    /// - Throws: `RunError`: what `RunSession` throws.
+    public func check() throws(RunError) {
+        defer { maker.close() }
+        _ = try maker.prepare([])
+    }
+
     /// - Parameter images: how many the plan has.
     /// - Throws: `RunError`: what `RunSession` throws, where images are made in this process; 74 where there can be no worker process.
     public init(_ request: RunRequest, schedule: Schedule, images: Int, settings: RunSettings) throws(RunError) {
@@ -77,6 +85,6 @@ public struct Crew: Sendable {
         }
         let (workers, _) = schedule.workforce(request)
         maker = Workforce(setup: schedule.setup(request, settings), count: workers, limits: schedule.limits(request),
-                          reserve: try WorkerProcess.copies(workers, with: request.library), stageLabel: request.label)
+                          reserve: try WorkerProcess.copies(workers, with: request.library), ingredients: request.ingredients(), stageLabel: request.label)
     }
 }

@@ -14,6 +14,8 @@ struct Aquatint: ParsableCommand {
     static func main() {
         // A reader that closes its end (`| head`) is no reason to die without a word.
         signal(SIGPIPE, SIG_IGN)
+        // Files that are opened later must not become standard output.
+        for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) < 0 { _ = open("/dev/null", O_RDWR) }
         // How workers end is asked for, whatever the parent of this process makes of its own children.
         signal(SIGCHLD, SIG_DFL)
         do {

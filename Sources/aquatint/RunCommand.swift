@@ -98,7 +98,7 @@ struct Run: ParsableCommand {
         if dryRun {
             // What would fail every image is said here, too.
             try plan.checkPlaces(of: plan.images)
-            _ = try RunSession(request)
+            try Crew(request, schedule: schedule, images: plan.images.count, settings: run).check()
             return try tell(plan, plan.events(request, settings: run, schedule: schedule))
         }
 
@@ -111,10 +111,18 @@ struct Run: ParsableCommand {
         // On standard output there is JSON, and standard error is for errors then.
         let isQuiet = quiet || records.logFormat == .json
         let printer = RunPrinter(terminal: terminal, verbosity: isQuiet ? .quiet : verbose ? .verbose : .normal, showsBar: !noProgress, report: records.report, watched: watch ? inputs : [])
-        let summary = try Batch(plan, request: request, settings: run, schedule: schedule, crew: crew, stop: stop, arrivals: arrivals, endProcess: { _exit($0.rawValue) }) { event in
+        let batch = Batch(plan, request: request, settings: run, schedule: schedule, crew: crew, stop: stop, arrivals: arrivals, endProcess: { _exit($0.rawValue) }) { event in
             for recorder in recorders { recorder.handle(event) }
             printer.handle(event)
-        }.run()
+        }
+        let summary: RunSummary
+        do throws(RunError) {
+            summary = try batch.run()
+        } catch {
+            // What was given up before its first image has no other fault.
+            if stop.state != .running, let status = stop.exitStatus { throw status }
+            throw error
+        }
         // The summary itself could not be written.
         if summary.stopped == nil, let error = stop.error { throw error }
         let status = summary.exitStatus(stop)

@@ -58,7 +58,9 @@ public struct ImageComparison: Sendable {
             (width, height, bands) = (a.width, a.height, a.bands)
             let full = pictures[0].pictureFullScale ?? 1
             let difference = try Operation.image("subtract", ["left": .image(a), "right": .image(b)])
-            psnr = Self.decibels(full, try Self.mean(try Self.squared(difference)))
+            let meanSquare = try? Self.mean(try Self.squared(difference))
+            guard let meanSquare, meanSquare.isFinite else { throw RunError(.someFailed, "the pictures cannot be compared: there is NaN or infinity in them") }
+            psnr = Self.decibels(full, meanSquare)
             let distance = try Operation.image("abs", ["in": .image(difference)])
             maxDifference = try Self.number("max", distance)
             let lumas = try Self.luma(a, full).flatMap { first in try Self.luma(b, full).map { (first, $0) } }
@@ -151,7 +153,8 @@ public struct ImageComparison: Sendable {
             parts.append(image.hasAlpha ? try Operation.image("extract_band", ["in": .image(image), "band": .int(own)])
                 : try linear(try Operation.image("extract_band", ["in": .image(colour), "band": 0]), 0, offset: like.pictureFullScale ?? 1))
         }
-        return parts.count == 1 ? parts[0] : try Operation.image("bandjoin", ["in": .images(parts)])
+        let joined = parts.count == 1 ? parts[0] : try Operation.image("bandjoin", ["in": .images(parts)])
+        return bands == 3 ? try Operation.image("copy", ["in": .image(joined), "interpretation": "srgb"]) : joined
     }
 
     private static func sRGB(_ image: Image) throws(VipsError) -> Image {
@@ -201,8 +204,10 @@ public struct ImageComparison: Sendable {
     /// CIELAB of sRGB colours; nil for what is neither grey nor RGB.
     private static func lab(_ image: Image, _ full: Double) throws(VipsError) -> Image? {
         guard colours(image) == 3 else { return nil }
-        let colour = try linear(try Operation.image("extract_band", ["in": .image(image), "band": 0, "n": 3]), 255 / full)
-        let tagged = try Operation.image("copy", ["in": .image(colour), "interpretation": "srgb"])
+        // At 16 bits: libvips takes sRGB floats for 8 bits on the way to Lab.
+        let colour = try linear(try Operation.image("extract_band", ["in": .image(image), "band": 0, "n": 3]), 65535 / full, offset: 0.5)
+        let deep = try Operation.image("cast", ["in": .image(colour), "format": "ushort"])
+        let tagged = try Operation.image("copy", ["in": .image(deep), "interpretation": "rgb16"])
         return try Operation.image("colourspace", ["in": .image(tagged), "space": "lab"])
     }
 

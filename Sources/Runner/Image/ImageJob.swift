@@ -59,10 +59,11 @@ struct ImageJob {
         let computed = ContinuousClock.now
         committing()
         let content = try before.map { status throws(ImageFailure) in try ContentStamp.taken(of: planned.input.path, since: status) }
+        let written: [[Int64]]
         do throws(RunError) {
-            try transaction.commit()
+            written = try transaction.commit()
         } catch {
-            throw ImageFailure("save", error.description, endsRun: error)
+            throw ImageFailure("save", error.description, endsRun: error.status == .someFailed ? nil : error)
         }
         let stages = [StageSeconds(name: "load", seconds: (built - start).seconds)]
             + context.stageSeconds.map { StageSeconds(name: $0.stage, seconds: $0.seconds) }
@@ -71,7 +72,7 @@ struct ImageJob {
         return MadeImage(pixels: opened.facts.width * opened.facts.height * max(1, opened.frames.count), notes: [], seconds: 0, stages: stages,
                          precision: precisions.isEmpty ? nil : precisions.map(\.rawValue).joined(separator: ", "),
                          engine: precisions.isEmpty ? nil : session.stages.engine.version,
-                         inputSize: [opened.facts.width, opened.facts.height], outputSizes: prepared.map { [$0.image.width, $0.image.height] }, content: content)
+                         inputSize: [opened.facts.width, opened.facts.height], outputSizes: prepared.map { [$0.image.width, $0.image.height] }, content: content, written: written)
     }
 
     /// The input and its outputs, not computed yet. It is decoded from top to bottom where the pipeline allows that and no network wants to see parts of it first.

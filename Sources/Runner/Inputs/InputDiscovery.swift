@@ -51,7 +51,7 @@ public struct InputSelection: Sendable {
     /// - Throws: `RunError` 66 for an argument that names nothing.
     public func resolve(
         knownExtensions: Set<String>, isImage: @escaping (String) -> Bool,
-        standardInput: () -> [UInt8] = { Array(FileHandle.standardInput.readDataToEndOfFile()) }
+        standardInput: () -> [UInt8] = { Array((try? FileHandle.standardInput.readToEnd()) ?? Data()) }
     ) throws(RunError) -> Found {
         try resolve(knownExtensions: knownExtensions, isImage: isImage, standardInput: standardInput, entering: { _ in })
     }

@@ -77,9 +77,15 @@ final class Journal: Sendable {
         return entry.content.hash.map { .ifContentIs(hash: $0) } ?? .outOfDate
     }
 
-    /// Remembers that the outputs, as they are now, were made of this content.
-    func append(input: String, content: ContentStamp, recipe: String, outputs: [String]) throws(RunError) {
-        let entry = Entry(recipe: recipe, input: Path.absolute(input), content: content, outputs: outputs.map { output(place($0)) })
+    /// Remembers that the outputs were made of this content.
+    ///
+    /// - Parameter written: bytes and time of last change of each output as it was made; nil: as they are now. Another run may have replaced them since.
+    func append(input: String, content: ContentStamp, recipe: String, outputs: [String], written: [[Int64]]? = nil) throws(RunError) {
+        let made = outputs.enumerated().map { index, path in
+            guard let written, written.indices.contains(index), written[index].count == 2 else { return output(place(path)) }
+            return Output(path: place(path), size: written[index][0], modified: written[index][1])
+        }
+        let entry = Entry(recipe: recipe, input: Path.absolute(input), content: content, outputs: made)
         guard let first = entry.outputs.first else { return }
         let line = JournalText.line(entry)
         try locked { descriptor, size throws(RunError) in
@@ -122,7 +128,8 @@ final class Journal: Sendable {
         func fail(_ code: Int32) -> RunError {
             RunError(.inputOutput, "the journal '\(path)' cannot be read: \(String(cString: strerror(code)))", hint: advice)
         }
-        let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
+        // A pipe of that name must not hold up the run.
+        let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else {
             // What is in the way of a folder is told when something is to be written there.
             if errno == ENOENT || errno == ENOTDIR { return [] }

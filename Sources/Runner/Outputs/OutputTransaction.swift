@@ -45,10 +45,16 @@ struct OutputTransaction: ~Copyable {
     /// back is one that the next run makes again.
     ///
     /// On failure nothing that this transaction wrote stays behind, and what it had replaced already is put back.
-    mutating func commit() throws(RunError) {
+    ///
+    /// - Returns: bytes and time of last change (nanoseconds since 1970) of each: what the journal knows them by, whoever writes there next.
+    @discardableResult
+    mutating func commit() throws(RunError) -> [[Int64]] {
+        var stamps: [[Int64]] = []
         for file in pending {
             try Self.sync(file.temporary)
-            guard FileStatus(file.temporary)?.size != 0 else { throw RunError(.inputOutput, "'\(file.final)' was not written: its temporary file is empty") }
+            let status = FileStatus(file.temporary)
+            stamps.append(status.map { [$0.size, $0.modified] } ?? [])
+            guard status?.size != 0 else { throw RunError(.inputOutput, "'\(file.final)' was not written: its temporary file is empty") }
         }
         var replaced: [(final: String, old: String?)] = []
         defer { for old in replaced.compactMap(\.old) { unlink(old) } }
@@ -69,6 +75,7 @@ struct OutputTransaction: ~Copyable {
         }
         Self.live.withLock { for file in pending { $0.remove(file.temporary) } }
         pending = []
+        return stamps
     }
 
     deinit {
@@ -92,7 +99,9 @@ struct OutputTransaction: ~Copyable {
     private static func sync(_ path: String) throws(RunError) {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
-            throw RunError(.inputOutput, "'\(path)' was written but cannot be opened again: \(String(cString: strerror(errno)))")
+            // Without descriptors, which a plug-in may have used up, only this image fails.
+            let isOurs = errno == EMFILE || errno == ENFILE
+            throw RunError(isOurs ? .someFailed : .inputOutput, "'\(path)' was written but cannot be opened again: \(String(cString: strerror(errno)))")
         }
         defer { close(descriptor) }
         guard fsync(descriptor) == 0 || errno == EINVAL || errno == EROFS else {
@@ -143,7 +152,7 @@ struct OutputTransaction: ~Copyable {
                 // Another machine's, or from before a restart: a day is longer than any image takes.
                 let now = Int64(Date().timeIntervalSince1970 * 1e9)
                 if let status = FileStatus(path), now - status.modified > 86_400_000_000_000 { try? FileManager.default.removeItem(atPath: path) }
-            } else if kill(process, 0) != 0, errno == ESRCH {
+            } else if kill(process, 0) != 0 && errno == ESRCH || ProcessMemory.isZombie(process) {
                 try? FileManager.default.removeItem(atPath: path)
             }
         }

@@ -21,12 +21,12 @@ public struct FailedInputs: Sendable {
     ///
     /// - Throws: `RunError`: 66 for a file that is not there, 65 for one that is no report of this version, or a damaged one.
     public init(reports: [String]) throws(RunError) {
-        var all: [String: (entry: Entry, hasFailed: Bool)] = [:], order: [String] = []
+        var all: [PathKey: (entry: Entry, hasFailed: Bool)] = [:], order: [PathKey] = []
         for report in reports {
             for line in try Self.lines(report) {
                 guard let (entry, path, hasFailed) = try line.image() else { continue }
                 largestNumber = max(largestNumber, entry.number ?? 0)
-                if all.updateValue((entry, hasFailed), forKey: path) == nil { order.append(path) }
+                if all.updateValue((entry, hasFailed), forKey: PathKey(path)) == nil { order.append(PathKey(path)) }
             }
         }
         entries = order.compactMap { all[$0] }.filter(\.hasFailed).map(\.entry)

@@ -6,7 +6,7 @@ internal import PipelineLanguage
 enum RunRecord {
     static let version = 1
     /// How every line begins: by this a report is told from other files.
-    static let beginning = "{\"v\":"
+    static let beginning = "{\"v\":\(version),\"type\":"
 
     /// The line of an event; nil for one that programs are not told of.
     ///

@@ -18,6 +18,8 @@ struct MadeImage: Codable, Sendable {
     var outputSizes: [[Int]] = []
     /// What the input file was.
     var content: ContentStamp?
+    /// Bytes and time of last change of each output: see `OutputTransaction.commit`.
+    var written: [[Int64]] = []
 }
 
 /// How far an image has come, told while it is made.

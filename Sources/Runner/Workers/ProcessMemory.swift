@@ -11,6 +11,12 @@ enum ProcessMemory {
         return pages * Int(getpagesize())
     }
 
+    /// Whether a process has ended, and nobody has asked how yet: what it held is free.
+    static func isZombie(_ process: pid_t) -> Bool {
+        guard let text = ProcFile.read("/proc/\(process)/stat"), let end = text.lastIndex(of: ")") else { return false }
+        return text[end...].dropFirst(2).first == "Z"
+    }
+
     /// Seconds of processor time that a process has used; nil where it is gone.
     static func processorTime(of process: pid_t) -> Double? {
         // The name in parentheses may hold anything.

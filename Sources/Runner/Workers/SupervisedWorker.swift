@@ -11,6 +11,8 @@ final class SupervisedWorker: Sendable {
     private let limits: WorkerLimits
     /// How a stage's id is shown: with its place in the pipeline.
     private let stageLabel: @Sendable (String) -> String?
+    /// What the stages read beside the images, as it was when the run began.
+    private let ingredients: [String: FileStatus?]
 
     private struct State {
         /// A process that was made beforehand, for the first start.
@@ -44,7 +46,8 @@ final class SupervisedWorker: Sendable {
     private let state: Monitor<State>
 
     /// - Parameter reserve: a process that has no setup yet; nil: started when it is needed.
-    init(setup: WorkerSetup, limits: WorkerLimits, reserve: WorkerProcess?, stageLabel: @escaping @Sendable (String) -> String?) {
+    init(setup: WorkerSetup, limits: WorkerLimits, reserve: WorkerProcess?, ingredients: [String: FileStatus?], stageLabel: @escaping @Sendable (String) -> String?) {
+        self.ingredients = ingredients
         state = Monitor(State(reserve: reserve))
         (self.setup, self.limits, self.stageLabel) = (setup, limits, stageLabel)
         places = setup.lanes + LocalMaker.waitingForDisk
@@ -194,6 +197,9 @@ final class SupervisedWorker: Sendable {
             defer { state.reserve = nil }
             return state.reserve
         }
+        for (path, status) in ingredients where FileStatus(path) != status {
+            throw RunError(.inputOutput, "'\(path)' has changed since the run began, and a new worker process would use it as it is now", hint: "the same command goes on with it")
+        }
         let process: WorkerProcess
         if let reserve { process = reserve } else { process = try WorkerProcess() }
         state.withLock { state in
@@ -244,7 +250,7 @@ final class SupervisedWorker: Sendable {
         let failure = FailedImage(verdict?.failure ?? failure(of: end))
         let computing = flights.filter { $0.phase == .computing }.count
         for flight in flights {
-            let blame: Flight.Blame = if let index = verdict?.index { index == flight.index ? .certain : .none }
+            let blame: Flight.Blame = if verdict == nil, end.signal == nil, end.status == WorkerMain.givesWay { .none } else if let index = verdict?.index { index == flight.index ? .certain : .none }
                 else if flight.phase != .computing { .none }
                 else { computing == 1 ? .certain : .suspected }
             flight.end(.lost(failure, blame))

@@ -17,6 +17,7 @@ public final class WorkerMain: Sendable {
     private let maker = Mutex<LocalMaker?>(nil)
     private let waiting = Mutex<[PlannedImage]>([])
     private let arrived = DispatchSemaphore(value: 0)
+    private let starting = DispatchQueue(label: "aquatint.start")
 
     /// - Parameters:
     ///   - channel: the descriptor of a socket, taken over.
@@ -40,8 +41,9 @@ public final class WorkerMain: Sendable {
     public func run() {
         while let order = channel.receive(WorkerOrder.self) {
             switch order {
-            case .begin(let setup): begin(setup)
-            case .prepare(let images): prepare(images)
+            // What a plug-in does there must not keep this thread from seeing that the supervisor is gone.
+            case .begin(let setup): starting.async { [self] in begin(setup) }
+            case .prepare(let images): starting.async { [self] in prepare(images) }
             case .make(let planned):
                 waiting.withLock { $0.append(planned) }
                 arrived.signal()
@@ -124,8 +126,19 @@ public final class WorkerMain: Sendable {
                 if let made { channel.send(WorkerAnswer.made(planned.index, made, state: state(maker))) }
             } catch {
                 channel.send(WorkerAnswer.failed(planned.index, error, state: state(maker)))
+                // A plug-in has used them up, and nothing can be opened any more: another process takes over.
+                if !hasDescriptors { _exit(Self.givesWay) }
             }
         }
+    }
+
+    /// The status of a worker that cannot go on, for which no image in hand is to blame: EX_TEMPFAIL.
+    static let givesWay: Int32 = 75
+
+    private var hasDescriptors: Bool {
+        let descriptor = open("/dev/null", O_RDONLY | O_CLOEXEC)
+        if descriptor >= 0 { close(descriptor) }
+        return descriptor >= 0 || errno != EMFILE && errno != ENFILE
     }
 
     private func state(_ maker: LocalMaker) -> WorkerState {

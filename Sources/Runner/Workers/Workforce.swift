@@ -20,9 +20,9 @@ final class Workforce: ImageMaker {
     var places: Int { workers.reduce(0) { $0 + $1.places } }
 
     /// - Parameter reserve: processes that were made beforehand, some or none.
-    init(setup: WorkerSetup, count: Int, limits: WorkerLimits, reserve: [WorkerProcess], stageLabel: @escaping @Sendable (String) -> String?) {
+    init(setup: WorkerSetup, count: Int, limits: WorkerLimits, reserve: [WorkerProcess], ingredients: [String: FileStatus?], stageLabel: @escaping @Sendable (String) -> String?) {
         workers = (0..<max(1, count)).map { index in
-            SupervisedWorker(setup: setup, limits: limits, reserve: reserve.indices.contains(index) ? reserve[index] : nil, stageLabel: stageLabel)
+            SupervisedWorker(setup: setup, limits: limits, reserve: reserve.indices.contains(index) ? reserve[index] : nil, ingredients: ingredients, stageLabel: stageLabel)
         }
         watch = WorkerWatch(workers)
     }
@@ -36,7 +36,22 @@ final class Workforce: ImageMaker {
         let turn = next.wrappingAdd(1, ordering: .relaxed).oldValue
         let order = workers.indices.map { workers[($0 + turn) % workers.count] }
         let worker = order.min { $0.load < $1.load } ?? workers[0]
-        return try watch.during { () throws(FailedImage) in try worker.make(planned, while: isWanted, progress: progress) }
+        // A plug-in may change the folder that the worker is in.
+        var absolute = planned
+        absolute.input = InputFile(path: Path.absolute(planned.input.path), folder: planned.input.folder, number: planned.input.number)
+        absolute.outputs = planned.outputs.map(Path.absolute)
+        do throws(FailedImage) {
+            return try watch.during { () throws(FailedImage) in try worker.make(absolute, while: isWanted, progress: progress) }
+        } catch {
+            // People know files by the names that they gave.
+            var failed = error, names = [absolute.input.path] + absolute.outputs, given = [planned.input.path] + planned.outputs
+            names += absolute.outputs.map(Path.directory)
+            given += planned.outputs.map(Path.directory)
+            func asGiven(_ text: String) -> String { zip(names, given).reduce(text) { $1.0 == $1.1 ? $0 : $0.replacing("'\($1.0)'", with: "'\($1.1)'") } }
+            failed.failure.message = asGiven(failed.failure.message)
+            failed.failure.endsRun = failed.failure.endsRun.map { RunError($0.status, asGiven($0.message), hint: $0.hint) }
+            throw failed
+        }
     }
 
     func newNotes() -> [String] {
