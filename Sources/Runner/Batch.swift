@@ -221,10 +221,12 @@ public final class Batch: Sendable {
         let report = report
         var result = emptyReport(planned)
         do throws(FailedImage) {
-            let made = try maker.make(planned, while: { shouldContinue }) { progress in
+            let made = try maker.make(planned, while: { shouldContinue }) { [self] progress in
                 switch progress {
                 case .begun: report(.imageStarted(index: planned.index, input: planned.input.path))
                 case .fraction(let fraction): report(.imageProgress(index: planned.index, fraction: fraction))
+                case .failed(let failure):
+                    if arrivals == nil, let end = failure.endsRun { state.withLock { $0.summary.stopped = $0.summary.stopped ?? end } }
                 }
             }
             guard let made else { return }

@@ -69,4 +69,31 @@ import Vips
         #expect(grey.bands == 1 && grey.format == .uchar && deep.bands == 1 && deep.format == .ushort)
         #expect(try figures("fused/grey.png", "single/grey.png")["max_difference"] as? Double ?? 99 <= 1)
     }
+
+    @Test(.enabled(if: Program.hasEngine, "there is no inference engine: run make setup"), arguments: [
+        ("  - colourspace: {space: b-w}\n", 1), ("  - extract_band: 0\n", 1), ("  - colourspace: {space: lab}\n", 3), ("  - colourspace: {space: srgb}\n", 3),
+    ])
+    func `a profile counts only for the space that it is of`(_ before: String, _ bands: Int) throws {
+        try place.write("p.yaml", "version: 1\nstages:\n\(before)  - generator: {weights: generator.safetensors}\noutput: \"{stem}.png\"\n")
+        let outcome = try place.aquatint("run", "p.yaml", "srgb.png", "p3.png", "-o", "out", "--precision", "f32")
+        #expect(outcome.status == 0, "\(outcome.error)")
+        #expect(try Image.load(place("out/srgb.png")).bands == bands)
+    }
+
+    @Test func `sixteen bits keep their light on the way to a format of eight, whatever profile is asked for`() throws {
+        try place.write("p.yaml", "version: 1\nstages:\n  - linear: {a: 1, b: 0}\noutput: {file: \"{stem}.jpg\", metadata: strip, options: {Q: 100}}\n")
+        #expect(try place.aquatint("run", "p.yaml", "p3.png", "-o", "out").status == 0)
+        let apart = try figures("srgb.png", "out/p3.jpg")
+        #expect(apart["de2000_mean"] as? Double ?? 99 < 2, "\(apart)")
+    }
+
+    @Test(.enabled(if: Program.hasEngine, "there is no inference engine: run make setup"))
+    func `a conversion that the pipeline asks for after a network is what the file has`() throws {
+        let convert = "  - cast: ushort\n  - icc_transform: {output_profile: srgb, embedded: true, depth: 16}\n"
+        try place.write("p.yaml", "version: 1\nstages:\n  - generator: {weights: generator.safetensors}\n\(convert)output: \"{stem}.png\"\n")
+        let outcome = try place.aquatint("run", "p.yaml", "p3.png", "-o", "out", "--precision", "f32")
+        #expect(outcome.status == 0, "\(outcome.error)")
+        let given = try Image.load(place("p3.png")).blob("icc-profile-data")
+        #expect(try Image.load(place("out/p3.png")).blob("icc-profile-data") != given)
+    }
 }

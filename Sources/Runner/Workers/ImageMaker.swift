@@ -28,6 +28,8 @@ enum ImageProgress: Sendable {
     case begun
     /// The share of its work that is done, 0...1.
     case fraction(Double)
+    /// It has failed, and the next image has not begun: what ends the run is known before that.
+    case failed(ImageFailure)
 }
 
 /// Makes images: in this process, or in others that may come to grief alone.

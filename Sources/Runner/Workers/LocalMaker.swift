@@ -72,6 +72,7 @@ final class LocalMaker: ImageMaker {
             made.seconds = (ContinuousClock.now - start).seconds
             return made
         } catch {
+            progress(.failed(error))
             throw FailedImage(error, notes: context.notes, seconds: (ContinuousClock.now - start).seconds)
         }
     }

@@ -121,6 +121,7 @@ public final class WorkerMain: Sendable {
                             return true
                         }
                         if isDue { channel.send(WorkerAnswer.progress(planned.index, fraction)) }
+                    case .failed: break
                     }
                 }, committing: { channel.send(WorkerAnswer.committing(planned.index)) })
                 if let made { channel.send(WorkerAnswer.made(planned.index, made, state: state(maker))) }

@@ -61,8 +61,18 @@ public enum VipsStage {
 
     /// The colour bands and the alpha band.
     static func splitAlpha(_ image: Image) throws(StageError) -> (colours: Image, alpha: Image) {
-        (try unary("extract_band", image, ["band": .int(0), "n": .int(image.bands - 1)]),
-         try unary("extract_band", image, ["band": .int(image.bands - 1)]))
+        let alpha = try unary("extract_band", image, ["band": .int(image.bands - 1)])
+        do {
+            // Joined again, it would bring back a profile that the colours have left.
+            return (try unary("extract_band", image, ["band": .int(0), "n": .int(image.bands - 1)]),
+                    try alpha.settingFields([(ManagedColour.profileField, nil), (ManagedColour.field, nil)]))
+        } catch let error as VipsError {
+            throw .vips(error)
+        } catch let error as StageError {
+            throw error
+        } catch {
+            throw .host("\(error)")
+        }
     }
 
     /// Puts an alpha band of the scale of `original` back behind colours that may have another format by now.
