@@ -83,7 +83,9 @@ public enum JSONSchema {
                 ("file", name),
                 ("stages", reference("stages")),
                 ("options", described("Saver options by libvips' names.", [("type", .string("object"))])),
-                ("metadata", object(choices(["keep", "strip"]))),
+                ("metadata", anyOf([
+                    object(choices(["keep", "strip"])), described("The kinds that are kept.", [("type", .string("array")), ("items", object(choices(KeptMetadata.Kind.allCases.map(\.rawValue))))]),
+                ])),
                 ("profile", described("keep, a built-in profile, or a file.", [("type", .string("string"))])),
             ])),
         ])

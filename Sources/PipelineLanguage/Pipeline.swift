@@ -101,7 +101,7 @@ public struct NamedImage: Sendable, Hashable {
 
 /// `output:`, or an item of `outputs`.
 public struct OutputSpec: Sendable, Hashable {
-    public enum Metadata: String, Sendable, Hashable, CaseIterable { case keep, strip }
+    public typealias Metadata = KeptMetadata
 
     public let mark: SourceMark
     /// The image that is written; nil: the last result.

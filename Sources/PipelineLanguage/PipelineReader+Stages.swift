@@ -175,11 +175,38 @@ extension PipelineReader {
         }
         let stages = fields["stages"].map { self.stages($0.value) } ?? []
         let options = options(fields["options"])
-        let metadata: OutputSpec.Metadata? = fields["metadata"].flatMap { choice($0) }
+        let metadata = fields["metadata"].flatMap { self.metadata($0) }
         let profile = fields["profile"].flatMap { interpolation($0.value, what: "'profile'") }
         guard let file else { return nil }
         return OutputSpec(mark: node.mark, from: from, file: file, stages: stages, options: options, metadata: metadata ?? .keep,
                           profile: profile?.literal == "keep" ? nil : profile)
+    }
+
+    /// `keep`, `strip`, or a list of kinds.
+    private mutating func metadata(_ entry: SourceNode.Entry) -> KeptMetadata? {
+        let names = KeptMetadata.Kind.allCases.map(\.rawValue)
+        guard case .sequence(let items) = entry.value.content else {
+            guard let text = text(entry) else { return nil }
+            switch text {
+            case "keep": return .keep
+            case "strip": return .strip
+            default:
+                let single = KeptMetadata.Kind(rawValue: text) == nil ? NearestName.of(text, among: ["keep", "strip"]) : "[\(text)]"
+                list.error(.value, entry.value.mark, "'metadata' must be keep, strip or a list of \(names.joined(separator: ", ")), not \(Quoted.text(text))", suggestion: single)
+                return nil
+            }
+        }
+        var kinds: Set<KeptMetadata.Kind> = []
+        for item in items {
+            guard let text = text(item, what: "a kind of metadata") else { return nil }
+            guard let kind = KeptMetadata.Kind(rawValue: text) else {
+                list.error(.value, item.mark, "a kind of metadata must be one of \(names.joined(separator: ", ")), not \(Quoted.text(text))",
+                           suggestion: NearestName.of(text.lowercased(), among: names))
+                return nil
+            }
+            kinds.insert(kind)
+        }
+        return KeptMetadata(kinds: kinds)
     }
 
     private mutating func template(_ scalar: SourceNode.Scalar, _ mark: SourceMark) -> Template? {

@@ -27,7 +27,7 @@ import Vips
     }
 
     @Test func `a failed save is told in the name that the user knows`() throws {
-        let output = ImageJob.PreparedOutput(image: try Operation.image("black", ["width": 2, "height": 1]), saver: "pngsave", options: [:], traces: [])
+        let output = ImageJob.PreparedOutput(image: try Operation.image("black", ["width": 2, "height": 1]), saver: "pngsave", options: [:], traces: [], metadata: .keep)
         func reason(_ message: String) -> String {
             ImageJob.reason(VipsError(operation: "pngsave", message: message), output, temporary: "out/.aquatint-1-1.png", final: "out/a.png")
         }

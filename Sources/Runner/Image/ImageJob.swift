@@ -94,6 +94,7 @@ struct ImageJob {
         var saver: String
         var options: [String: Argument]
         var traces: [StageTrace]
+        var metadata: KeptMetadata
     }
 
     /// Builds the graph of every output, frame by frame where the input has several.
@@ -140,20 +141,21 @@ struct ImageJob {
         let label = "output"
         try session.pipeline.limits.check(image, "becomes")
         do {
-            let isKept = try output.profileName(in: builder.scope.environment, pipeline: session.pipeline) == nil && output.metadata != .strip
+            let isKept = try output.profileName(in: builder.scope.environment, pipeline: session.pipeline) == nil && output.metadata.has(.icc)
             // Back to the input's own profile before samples are rounded, unless another is wanted.
             let grey = try GreyPicture.settled(image)
             let settled = isKept ? try ManagedColour.restored(grey) : grey
             var (image, notes) = try OutputFinish(saver: saver.name, inputFormat: opened.format, castFormat: builder.scope.castFormat).apply(settled)
             for note in notes { context.note(note) }
-            notes = []
             let environment = builder.scope.environment
             var options = try VipsStage.options(try output.options(for: saver, in: environment, pipeline: session.pipeline), of: saver.name)
             let profile = try output.profileName(in: environment, pipeline: session.pipeline)
-            image = try ColourOut(profile: profile.map(session.stages.files.profile), isStripped: output.metadata == .strip).apply(image)
-            image = try image.withoutHostFields()
-            if output.metadata == .strip { options.merge(Self.stripping(saver), uniquingKeysWith: { own, _ in own }) }
-            return PreparedOutput(image: image, saver: saver.name, options: options, traces: builder.trace)
+            image = try ColourOut(profile: profile.map(session.stages.files.profile), isStripped: !output.metadata.has(.icc)).apply(image)
+            let metadata = OutputMetadata(kept: output.metadata, saver: saver.name)
+            (image, notes) = try metadata.apply(image.withoutHostFields())
+            for note in notes { context.note(note) }
+            options.merge(metadata.options(saver), uniquingKeysWith: { own, _ in own })
+            return PreparedOutput(image: image, saver: saver.name, options: options, traces: builder.trace, metadata: output.metadata)
         } catch let error as VipsError {
             throw ImageFailure(error, code: "save", stage: label)
         } catch let error as StageError {
@@ -163,12 +165,6 @@ struct ImageJob {
         } catch {
             throw ImageFailure("save", stage: label, "\(error)")
         }
-    }
-
-    /// `strip` became `keep` in libvips 8.15.
-    private static func stripping(_ saver: StageDescription) -> [String: Argument] {
-        if saver.parameter("keep") != nil { return ["keep": "none"] }
-        return saver.parameter("strip") != nil ? ["strip": true] : [:]
     }
 
     /// What a stage said while pixels were computed.
@@ -185,10 +181,13 @@ struct ImageJob {
                 return !context.isCancelled
             }
             try watched.save(path, saver: output.saver, options: output.options)
+            if output.saver == "webpsave", !output.metadata.has(.exif) { try WebPFile.removeExif(path) }
+            let lost = OutputMetadata.lost(of: output.image, in: path)
+            if !lost.isEmpty { context.note("\(lost.joined(separator: ", ")) not kept, since '\(output.saver)' does not write \(lost.count == 1 ? "it" : "them")") }
         } catch {
             if let first = context.firstFailure { throw failure(first) }
             if context.isCancelled { throw ImageFailure("cancelled", "given up") }
-            throw ImageFailure("save", Self.reason(error, output, temporary: path, final: final))
+            throw ImageFailure("save", (error as? VipsError).map { Self.reason($0, output, temporary: path, final: final) } ?? "cannot make '\(final)': \(error)")
         }
         // libvips' tile cache paints a cell black whose computation failed, and another thread may take that for pixels.
         if let first = context.firstFailure { throw failure(first) }
