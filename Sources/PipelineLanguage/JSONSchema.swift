@@ -40,6 +40,7 @@ public enum JSONSchema {
         ("input", described("How inputs are read.", mapping([
             ("autorot", described("Turn the image as its EXIF tag says.", [("type", .string("boolean")), ("default", .bool(true))])),
             ("pages", described("first, all, a page from 1, or pages as 2..5.", [("type", strings("string", "integer")), ("default", .string("first"))])),
+            ("width", described("What drawings (SVG, PDF) are drawn at, in pixels.", [("type", .string("integer")), ("minimum", .int(1))])),
             ("untrusted", described("Read formats, too, whose loaders are not hardened against hostile files: SVG, PDF, FITS and others.",
                                     [("type", .string("boolean")), ("default", .bool(false))])),
             ("on_damage", described("What becomes of a damaged file.", choices(["fail", "keep"]))),

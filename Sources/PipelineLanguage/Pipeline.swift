@@ -82,6 +82,8 @@ public struct InputSettings: Sendable, Hashable {
     /// Whether the image is turned as its EXIF tag says.
     public internal(set) var autorot = true
     public internal(set) var pages = PageSelection.first
+    /// What drawings (SVG, PDF) are drawn at, in pixels; nil: the size that they say themselves.
+    public internal(set) var width: Int?
     public internal(set) var onDamage = Damage.fail
     /// `untrusted`: whether loaders are used that libvips marks as not hardened against hostile files.
     public internal(set) var allowsUntrusted = false

@@ -125,4 +125,16 @@ import Vips
             #expect(try place.load("out/\(fault.name.split(separator: ".")[0]).jpg").width == 40)
         }
     }
+
+    @Test func `what libvips does not read of a TIFF is said`() throws {
+        var file = HostilePictureTests.tiff([
+            (256, 4, 1, 16), (257, 4, 1, 16), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1), (273, 4, 1, 200), (277, 3, 1, 1), (278, 4, 1, 16), (279, 4, 1, 256),
+            (0x13B, 2, 4, 0x6E6E41), (0x8769, 4, 1, 8),
+        ])
+        file += [UInt8](repeating: 100, count: 200 + 256 - file.count)
+        try place.write("t.tif", file)
+        try place.write("p.yaml", "version: 1\nstages: [invert]\noutput: \"{stem}.png\"\n")
+        let outcome = try place.aquatint("run", "p.yaml", "t.tif", "-o", "out")
+        #expect(outcome.status == 0 && outcome.error.contains("t.tif: its tags of artist, EXIF not kept, since libvips' tiffload does not read them"), "\(outcome.error)")
+    }
 }

@@ -21,7 +21,7 @@ import Vips
         let tall = try Operation.image("black", ["width": 4, "height": 9]).settingFields([("page-height", .int(3)), ("n-pages", .int(3))])
         let pages = try InputImage.split(tall)
         #expect(pages.map(\.height) == [3, 3, 3])
-        let joined = try InputImage.joined(pages)
+        let joined = try InputImage(frames: pages, facts: ImageFacts(tall), format: tall.format).joined(pages)
         #expect(joined.height == 9)
         #expect(joined.pageHeight == 3)
     }

@@ -30,6 +30,7 @@ struct ImageJob {
 
     private func make(_ committing: () -> Void) throws(ImageFailure) -> MadeImage {
         let start = ContinuousClock.now
+        let damage = try keptDamage()
         // Before it is opened: what comes later is told by its time.
         let before = FileStatus(planned.input.path)
         let opened: InputImage, prepared: [PreparedOutput]
@@ -38,6 +39,7 @@ struct ImageJob {
         } catch {
             throw error.endingRun(FullDisk(error.message, output: nil))
         }
+        noteUnreadMetadata(of: opened)
         let built = ContinuousClock.now
         var transaction = OutputTransaction()
         for (index, output) in prepared.enumerated() {
@@ -72,7 +74,26 @@ struct ImageJob {
         return MadeImage(pixels: opened.facts.width * opened.facts.height * max(1, opened.frames.count), notes: [], seconds: 0, stages: stages,
                          precision: precisions.isEmpty ? nil : precisions.map(\.rawValue).joined(separator: ", "),
                          engine: precisions.isEmpty ? nil : session.stages.engine.version,
-                         inputSize: [opened.facts.width, opened.facts.height], outputSizes: prepared.map { [$0.image.width, $0.image.height] }, content: content, written: written)
+                         inputSize: [opened.facts.width, opened.facts.height], outputSizes: prepared.map { [$0.image.width, $0.image.height] }, content: content, written: written, damage: damage)
+    }
+
+    /// What the input says and libvips does not hand out is lost, unless nobody wants it.
+    private func noteUnreadMetadata(of opened: InputImage) {
+        guard let first = opened.frames.first, session.pipeline.outputs.contains(where: { $0.metadata.has(.exif) || $0.metadata.has(.xmp) }) else { return }
+        let kinds = UnreadMetadata.kinds(of: planned.input.path, opened.loader, first)
+        if !kinds.isEmpty { context.note("\(kinds.joined(separator: ", ")) not kept, since libvips' \(opened.loader) does not read \(kinds.count == 1 ? "it" : "them")") }
+    }
+
+    /// What is wrong with an input that is to be kept as far as it can be read.
+    private func keptDamage() throws(ImageFailure) -> String? {
+        guard session.pipeline.input.onDamage == .keep, let loader = Image.loader(forFile: planned.input.path), InputTrust.isTrusted(loader) || session.pipeline.input.allowsUntrusted,
+              let options = try? InputImage.loaderOptions(loader, session.request) else { return nil }
+        // Frames of an animation are decoded in their order, pages one by one: they may have different sizes.
+        let pages = session.pipeline.input.pages == .first ? [nil] : InputPages.taken(planned.input.path, loader, options, session.request)
+        if ["gifload", "webpload"].contains(loader), pages.count > 1 { return InputDamage.find(planned.input.path, loader, options.merging(["n": -1]) { $1 }) }
+        return pages.lazy.compactMap { page in
+            InputDamage.find(planned.input.path, loader, page.map { options.merging(["page": .int($0 - 1)]) { $1 } } ?? options)
+        }.first
     }
 
     /// The input and its outputs, not computed yet. It is decoded from top to bottom where the pipeline allows that and no network wants to see parts of it first.
@@ -124,11 +145,16 @@ struct ImageJob {
             frames.append(images)
         }
         var result: [PreparedOutput] = []
-        for index in session.pipeline.outputs.indices {
+        var paths = planned.outputs[...]
+        for (index, output) in session.pipeline.outputs.enumerated() {
             guard let first = frames.first?[index] else { continue }
-            let image = try InputImage.joined(frames.map { $0[index].image })
-            result.append(try finish(image, session.pipeline.outputs[index], planned.outputs[index], opened, first.builder))
+            let images = frames.map { $0[index].image }, isSplit = planned.pages != nil && output.file.usesPage
+            for image in isSplit ? images : [try opened.joined(images)] {
+                guard let path = paths.popFirst() else { throw ImageFailure("load", "it has more pages than when the run was planned: run it again") }
+                result.append(try finish(image, output, path, opened, first.builder))
+            }
         }
+        guard paths.isEmpty else { throw ImageFailure("load", "it has fewer pages than when the run was planned: run it again") }
         return result
     }
 
@@ -138,8 +164,17 @@ struct ImageJob {
         guard let saver = session.library.catalogue.saver(forExtension: ext) else {
             throw ImageFailure("save", "nothing here writes '\(ext)'")
         }
+        if image.pageCount > 1, opened.animation.isTimed, ["tiffsave", "heifsave"].contains(saver.name) {
+            context.note("the times of its frames are not kept, since a '\(ext)' has pages and is no animation")
+        }
         let label = "output"
         try session.pipeline.limits.check(image, "becomes")
+        if image.pageCount > 1, !OutputFinish.holdsPages(saver.name) {
+            throw ImageFailure("save", """
+                has \(image.pageCount) pages, and a '\(ext)' holds one: put {page} into the output's name for a file of each, write a .tif, .webp or .gif, \
+                or take one with input: {pages: first}
+                """)
+        }
         do {
             let isKept = try output.profileName(in: builder.scope.environment, pipeline: session.pipeline) == nil && output.metadata.has(.icc)
             // Back to the input's own profile before samples are rounded, unless another is wanted.
@@ -180,7 +215,7 @@ struct ImageJob {
                 if total > 0 { progress(start + share * Double(done) / Double(total)) }
                 return !context.isCancelled
             }
-            try watched.save(path, saver: output.saver, options: output.options)
+            try watched.save(path, saver: output.saver, options: output.options, keepsDamage: session.pipeline.input.onDamage == .keep)
             if output.saver == "webpsave", !output.metadata.has(.exif) { try WebPFile.removeExif(path) }
             let lost = OutputMetadata.lost(of: output.image, in: path)
             if !lost.isEmpty { context.note("\(lost.joined(separator: ", ")) not kept, since '\(output.saver)' does not write \(lost.count == 1 ? "it" : "them")") }

@@ -73,6 +73,11 @@ struct OutputFinish {
         ["jpegsave", "webpsave", "gifsave"].contains(saver)
     }
 
+    /// Formats that take several pages as one tall image.
+    static func holdsPages(_ saver: String) -> Bool {
+        ["gifsave", "webpsave", "tiffsave", "heifsave", "vipssave"].contains(saver)
+    }
+
     /// Colour bands and alpha. CMYK with alpha has five.
     static func mostBands(_ saver: String, _ space: Interpretation) -> Int {
         guard ["pngsave", "jpegsave", "webpsave", "gifsave", "heifsave", "jxlsave", "ppmsave"].contains(saver) else { return .max }
