@@ -115,7 +115,8 @@ extension Image {
         for reserved in ["filename", "in"] where options[reserved] != nil {
             throw VipsError(operation: saver, message: "'\(reserved)' cannot be given as a saver option")
         }
-        if path.readsAsMagickSyntax, ["magicksave", "fitssave"].contains(saver) {
+        // CFITSIO minds an @ only within brackets.
+        if saver == "magicksave" && path.readsAsMagickSyntax || saver == "fitssave" && path.replacing("@", with: "").readsAsMagickSyntax {
             throw VipsError(
                 operation: saver,
                 message: """

@@ -180,7 +180,7 @@ struct ImageJob {
             // Back to the input's own profile before samples are rounded, unless another is wanted.
             let grey = try GreyPicture.settled(image)
             let settled = isKept ? try ManagedColour.restored(grey) : grey
-            var (image, notes) = try OutputFinish(saver: saver.name, inputFormat: opened.format, castFormat: builder.scope.castFormat).apply(settled)
+            var (image, notes) = try OutputFinish(saver: saver.name, inputFormat: opened.format, castFormat: builder.scope.castFormat, ext: ext).apply(settled)
             for note in notes { context.note(note) }
             let environment = builder.scope.environment
             var options = try VipsStage.options(try output.options(for: saver, in: environment, pipeline: session.pipeline), of: saver.name)

@@ -39,7 +39,7 @@ struct InputImage {
             let header = try Image.load(path, loader: loader, access: isStreamed ? .sequential : .random, options: options)
             try pipeline.limits.check(header, "has")
             try pipeline.limits.checkCompression(of: header, fileBytes: FileStatus(path)?.size ?? 0)
-            let pages = InputPages.count(of: header, loader, session.request)
+            let pages = InputPages.count(of: header, path, loader, session.request)
             if pages > 1, header.pageCount == 1 { context.note("has \(pages) pages; the first is used (input: {pages: all} takes every one)") }
             var facts = ImageFacts(header)
             facts.pages = pages

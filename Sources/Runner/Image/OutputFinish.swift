@@ -9,6 +9,8 @@ struct OutputFinish {
     let inputFormat: BandFormat
     /// What the pipeline's last `cast` asked for.
     let castFormat: BandFormat?
+    /// The file's, with its dot; of the formats of one saver some hold what others do not.
+    var ext = ""
 
     /// - Returns: the image to save, and what the user should know about it.
     func apply(_ image: Image) throws(VipsError) -> (image: Image, notes: [String]) {
@@ -23,15 +25,27 @@ struct OutputFinish {
             image = try Self.rounded(image, to: target)
             if let input = Self.bits(inputFormat), let stored = Self.bits(target), stored < input, castFormat == nil {
                 notes.append("stored with \(stored) bits a sample, which a stage has brought the \(input) of the input down to")
+            } else if inputFormat.isFloat, castFormat == nil {
+                notes.append(noFloats)
             }
         } else if image.format == .ushort || (image.format.isFloat && inputFormat == .ushort), Self.holdsEightBits(saver) {
             notes.append("stored with 8 bits a sample, since '\(saver)' holds no more")
+        }
+        if image.format.isFloat, !Self.holdsFloat(saver) || saver == "ppmsave" && [".ppm", ".pgm", ".pbm", ".pnm"].contains(ext.lowercased()) && image.interpretation == .scrgb {
+            notes.append(noFloats)
+            // The other savers do that themselves; this one takes every picture, and knows no floats.
+            if saver == "jp2ksave", image.interpretation == .scrgb { image = try Operation.image("colourspace", ["in": .image(image), "space": "srgb"]) }
+        }
+        if image.format == .ushort, saver == "heifsave" {
+            notes.append("stored with 12 bits a sample, since 'heifsave' holds no more")
         }
         if image.hasAlpha, Self.holdsNoAlpha(saver) {
             notes.append("transparency laid on a background (black unless the saver's option 'background' says otherwise), since '\(saver)' holds no alpha")
         }
         return (image, notes)
     }
+
+    private var noFloats: String { "floats stored as integers, since '\(saver)' holds no others" }
 
     /// The integer format that a float result is rounded to, or nil where it stays as it is.
     private func integerTarget(of image: Image) -> BandFormat? {

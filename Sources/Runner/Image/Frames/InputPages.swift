@@ -13,9 +13,16 @@ enum InputPages {
         }
     }
 
-    /// Pages that a file has. What libvips calls pages of a JPEG 2000 or a slide is the one picture at smaller sizes.
-    static func count(of header: Image, _ loader: String, _ request: RunRequest) -> Int {
-        request.library.catalogue.codec(loader)?.parameter("n") == nil ? 1 : header.pagesInFile
+    /// Pages that a file has. What libvips calls pages of a JPEG 2000, a slide or a pyramidal TIFF is the one picture at smaller sizes.
+    static func count(of header: Image, _ path: String, _ loader: String, _ request: RunRequest) -> Int {
+        guard request.library.catalogue.codec(loader)?.parameter("n") != nil else { return 1 }
+        return header.pagesInFile > 1 && loader == "tiffload" && isPyramid(path, header) ? 1 : header.pagesInFile
+    }
+
+    /// Whether the second page is the first at half its size.
+    private static func isPyramid(_ path: String, _ header: Image) -> Bool {
+        guard let second = try? Image.load(path, loader: "tiffload", options: ["page": 1]) else { return false }
+        return header.width > 2 && abs(second.width * 2 - header.width) <= 1 && abs(second.height * 2 - header.height) <= 1
     }
 
     /// The pages that have outputs of their own; nil where no output is named by its page, or just one page is taken.
@@ -31,7 +38,7 @@ enum InputPages {
     /// The numbers of the pages that the pipeline takes of a file; one without a number where it is not known to have pages.
     static func taken(_ path: String, _ loader: String, _ options: [String: Argument], _ request: RunRequest) -> [Int?] {
         guard request.library.catalogue.codec(loader)?.parameter("page") != nil, let header = try? Image.load(path, loader: loader, options: options),
-              let pages = numbers(request.pipeline.input.pages, of: count(of: header, loader, request)) else { return [nil] }
+              let pages = numbers(request.pipeline.input.pages, of: count(of: header, path, loader, request)) else { return [nil] }
         return Array(pages)
     }
 }
@@ -41,7 +48,7 @@ extension InputImage {
     static func severalPages(_ path: String, _ loader: String, _ options: [String: Argument], _ session: RunSession, _ context: ImageContext) throws -> InputImage {
         let pipeline = session.pipeline
         let first = try Image.load(path, loader: loader, options: options)
-        let count = InputPages.count(of: first, loader, session.request)
+        let count = InputPages.count(of: first, path, loader, session.request)
         guard let pages = InputPages.numbers(pipeline.input.pages, of: count) else {
             throw ImageFailure("load", "has \(count == 1 ? "one page" : "\(count) pages"), and the pipeline takes others (input: {pages: ...})")
         }
