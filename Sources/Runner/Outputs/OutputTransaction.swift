@@ -24,7 +24,7 @@ struct OutputTransaction: ~Copyable {
         Self.live.withLock { _ = $0.insert(temporary) }
         func create() -> Int32 { open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666) }
         var descriptor = create()
-        if descriptor < 0, [ENOENT, ENOTDIR].contains(errno) {
+        if descriptor < 0 {
             let code = Self.makeFolder(folder.isEmpty ? "." : folder)
             guard code == 0 else {
                 Self.live.withLock { _ = $0.remove(temporary) }
