@@ -104,6 +104,10 @@ import Vips
         #expect(place.files("out") == ["n-1.png", "n-2.png", "n-3.png", "n.tif"])
         #expect(try place.load("out/n-2.png").height == 30 && all("out/n.tif").pageCount == 3)
         #expect(try place.aquatint("run", "p.yaml", "n.gif", "-o", "out").error.contains("0 done, 1 skipped"))
+        // In worker processes, too.
+        try place.write("three.yaml", "version: 1\ninput: {pages: all}\nstages: [invert]\noutput: \"{name}-{page}.png\"\n")
+        #expect(try place.aquatint("run", "three.yaml", "n.gif", "n.webp", "n.tif", "-o", "three").status == 0)
+        #expect(place.files("three").count == 9)
         try place.write("two.yaml", "version: 1\ninput: {pages: 2..3}\noutput: \"{stem}-{page}.png\"\n")
         #expect(try place.aquatint("run", "two.yaml", "n.gif", "-o", "two").status == 0)
         #expect(place.files("two") == ["n-2.png", "n-3.png"])

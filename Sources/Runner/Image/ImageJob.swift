@@ -187,7 +187,7 @@ struct ImageJob {
             let profile = try output.profileName(in: environment, pipeline: session.pipeline)
             image = try ColourOut(profile: profile.map(session.stages.files.profile), isStripped: !output.metadata.has(.icc)).apply(image)
             let metadata = OutputMetadata(kept: output.metadata, saver: saver.name)
-            (image, notes) = try metadata.apply(image.withoutHostFields())
+            (image, notes) = try metadata.apply(image)
             for note in notes { context.note(note) }
             options.merge(metadata.options(saver), uniquingKeysWith: { own, _ in own })
             return PreparedOutput(image: image, saver: saver.name, options: options, traces: builder.trace, metadata: output.metadata)
@@ -211,7 +211,7 @@ struct ImageJob {
     private func save(_ output: PreparedOutput, to path: String, for final: String, from start: Double, _ share: Double) throws(ImageFailure) {
         let context = context, progress = progress
         do {
-            let watched = try output.image.onProgress { done, total in
+            let watched = try output.image.onProgress(removing: Image.hostFields) { done, total in
                 if total > 0 { progress(start + share * Double(done) / Double(total)) }
                 return !context.isCancelled
             }

@@ -50,7 +50,8 @@ struct InputImage {
                 }
                 // A thumbnail is decoded from top to bottom, once: whatever reads it in another order needs its pixels kept.
                 let frame = isStreamable && streaming.allows ? small : try small.materialised()
-                return InputImage(frames: [try frame.taggedAsOpened()], facts: facts, format: header.format, loader: loader, firstStageIsDone: true)
+                frame.tagAsOpened()
+                return InputImage(frames: [frame], facts: facts, format: header.format, loader: loader, firstStageIsDone: true)
             }
             var image = header
             let isTurned = pipeline.input.autorot && header.orientation > 1
@@ -59,7 +60,9 @@ struct InputImage {
             }
             // Pages first: turned as one tall image they would lie side by side.
             var frames: [Image] = []
-            for page in try split(image) { frames.append(try decoded(page, isUpright: !isTurned).taggedAsOpened()) }
+            for page in try split(image) { frames.append(try decoded(page, isUpright: !isTurned)) }
+            // Each was opened or made here.
+            for frame in frames { frame.tagAsOpened() }
             return InputImage(frames: frames, facts: facts, format: frames.first?.format ?? image.format, loader: loader, animation: Animation(header, pages: nil))
         } catch let error as ImageFailure {
             throw error
