@@ -110,11 +110,11 @@ public final class Batch: Sendable {
             work(planned, status)
             stream.finished(planned, status)
             // There is no end to wait for.
-            if arrivals != nil { OutputTransaction.syncFolders(Set(planned.outputs.map(Path.directory))) }
+            if arrivals != nil { OutputTransaction.syncFolders(of: planned.outputs) }
         }
         if let problem = arrivals?.problem { state.withLock { $0.summary.stopped = $0.summary.stopped ?? problem } }
         reportNotes()
-        OutputTransaction.syncFolders(Set(wanted.flatMap(\.outputs).map(Path.directory)))
+        OutputTransaction.syncFolders(of: wanted.flatMap(\.outputs))
     }
 
     /// What is said should a codec or a plug-in take this process down.
@@ -164,7 +164,7 @@ public final class Batch: Sendable {
     /// Temporary files that a killed run left where this one will write.
     private func clearLeftovers() {
         OutputTransaction.clearTemporaryPixels()
-        for folder in Set(plan.images.flatMap(\.outputs).map(Path.directory)) { OutputTransaction.clearLeftovers(in: folder) }
+        for folder in Path.folders(of: plan.images.flatMap(\.outputs)) { OutputTransaction.clearLeftovers(in: folder) }
     }
 
     private func reportNotes() {

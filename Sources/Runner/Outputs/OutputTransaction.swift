@@ -87,8 +87,8 @@ struct OutputTransaction: ~Copyable {
     private static let live = Mutex<Set<String>>([])
 
     /// Makes the names of finished outputs last.
-    static func syncFolders(_ folders: Set<String>) {
-        for folder in folders { try? sync(folder.isEmpty ? "." : folder) }
+    static func syncFolders(of outputs: some Sequence<String>) {
+        for folder in Path.folders(of: outputs) { try? sync(folder.isEmpty ? "." : folder) }
     }
 
     /// Removes what the transactions of this process have written so far: for an end that cannot wait for them.

@@ -12,7 +12,7 @@ final class SupervisedWorker: Sendable {
     /// How a stage's id is shown: with its place in the pipeline.
     private let stageLabel: @Sendable (String) -> String?
     /// What the stages read beside the images, as it was when the run began.
-    private let ingredients: [String: FileStatus?]
+    private let ingredients: [PathKey: FileStatus?]
 
     private struct State {
         /// A process that was made beforehand, for the first start.
@@ -46,7 +46,7 @@ final class SupervisedWorker: Sendable {
     private let state: Monitor<State>
 
     /// - Parameter reserve: a process that has no setup yet; nil: started when it is needed.
-    init(setup: WorkerSetup, limits: WorkerLimits, reserve: WorkerProcess?, ingredients: [String: FileStatus?], stageLabel: @escaping @Sendable (String) -> String?) {
+    init(setup: WorkerSetup, limits: WorkerLimits, reserve: WorkerProcess?, ingredients: [PathKey: FileStatus?], stageLabel: @escaping @Sendable (String) -> String?) {
         self.ingredients = ingredients
         state = Monitor(State(reserve: reserve))
         (self.setup, self.limits, self.stageLabel) = (setup, limits, stageLabel)
@@ -197,8 +197,8 @@ final class SupervisedWorker: Sendable {
             defer { state.reserve = nil }
             return state.reserve
         }
-        for (path, status) in ingredients where FileStatus(path) != status {
-            throw RunError(.inputOutput, "'\(path)' has changed since the run began, and a new worker process would use it as it is now", hint: "the same command goes on with it")
+        for (path, status) in ingredients where FileStatus(path.path) != status {
+            throw RunError(.inputOutput, "'\(path.path)' has changed since the run began, and a new worker process would use it as it is now", hint: "the same command goes on with it")
         }
         let process: WorkerProcess
         if let reserve { process = reserve } else { process = try WorkerProcess() }
@@ -246,7 +246,7 @@ final class SupervisedWorker: Sendable {
             }
             return (Array(state.flights.values), state.verdict)
         }
-        for folder in Set(flights.flatMap(\.planned.outputs).map(Path.directory)) { OutputTransaction.clear(of: process.process, in: folder) }
+        for folder in Path.folders(of: flights.flatMap(\.planned.outputs)) { OutputTransaction.clear(of: process.process, in: folder) }
         let failure = FailedImage(verdict?.failure ?? failure(of: end))
         let computing = flights.filter { $0.phase == .computing }.count
         for flight in flights {

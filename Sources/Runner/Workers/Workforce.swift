@@ -20,7 +20,7 @@ final class Workforce: ImageMaker {
     var places: Int { workers.reduce(0) { $0 + $1.places } }
 
     /// - Parameter reserve: processes that were made beforehand, some or none.
-    init(setup: WorkerSetup, count: Int, limits: WorkerLimits, reserve: [WorkerProcess], ingredients: [String: FileStatus?], stageLabel: @escaping @Sendable (String) -> String?) {
+    init(setup: WorkerSetup, count: Int, limits: WorkerLimits, reserve: [WorkerProcess], ingredients: [PathKey: FileStatus?], stageLabel: @escaping @Sendable (String) -> String?) {
         workers = (0..<max(1, count)).map { index in
             SupervisedWorker(setup: setup, limits: limits, reserve: reserve.indices.contains(index) ? reserve[index] : nil, ingredients: ingredients, stageLabel: stageLabel)
         }
@@ -47,7 +47,7 @@ final class Workforce: ImageMaker {
             var failed = error, names = [absolute.input.path] + absolute.outputs, given = [planned.input.path] + planned.outputs
             names += absolute.outputs.map(Path.directory)
             given += planned.outputs.map(Path.directory)
-            func asGiven(_ text: String) -> String { zip(names, given).reduce(text) { $1.0 == $1.1 ? $0 : $0.replacing("'\($1.0)'", with: "'\($1.1)'") } }
+            func asGiven(_ text: String) -> String { zip(names, given).reduce(text) { PathKey($1.0) == PathKey($1.1) ? $0 : $0.replacing("'\($1.0)'", with: "'\($1.1)'") } }
             failed.failure.message = asGiven(failed.failure.message)
             failed.failure.endsRun = failed.failure.endsRun.map { RunError($0.status, asGiven($0.message), hint: $0.hint) }
             throw failed
