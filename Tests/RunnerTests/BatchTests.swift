@@ -147,6 +147,18 @@ import Vips
         #expect(try Image.load(folder("out/a.png")).bytes() == before.map { 255 - $0 })
     }
 
+    @Test(arguments: ["linear: {a: 1, b: 0}, colourspace: srgb", "colourspace: scrgb, colourspace: srgb", "colourspace: scrgb, gaussblur: 2, colourspace: srgb",
+                      "colourspace: lab, linear: {a: 1, b: 0}, colourspace: srgb"])
+    func `half transparent stays half transparent, whatever scale floats have on the way`(_ stages: String) throws {
+        let samples: [UInt16] = (0..<64).flatMap { _ in [40000, 30000, 20000, 32896] as [UInt16] }
+        let bytes = samples.flatMap { [UInt8(truncatingIfNeeded: $0), UInt8($0 >> 8)] }
+        try image("in/a.png", try Image.samples(bytes, width: 8, height: 8, bands: 4, format: .ushort, interpretation: .rgb16))
+        let list = stages.replacing(", colourspace", with: "}, {colourspace").replacing(", gaussblur", with: "}, {gaussblur").replacing(", linear", with: "}, {linear")
+        try run("stages: [{\(list)}]\noutput: \"{stem}.tif\"", ["in"], in: folder)
+        let pixel = Array(try Image.load(folder("out/a.tif")).bytes().prefix(4))
+        #expect(zip(pixel, [156, 117, 78, 128] as [UInt8]).allSatisfy { abs(Int($0) - Int($1)) <= 1 }, "\(pixel)")
+    }
+
     @Test func `geometry takes alpha along`() throws {
         try image("in/a.png", try Picture.make(bands: 4))
         try run("stages: [rot: d180]", ["in"], in: folder)
