@@ -63,6 +63,15 @@ public final class WorkerBoard: Sendable {
     /// All calls that have not returned.
     public var calls: [Call] { (0..<Int32(AQT_MARK_SLOTS)).compactMap(call(in:)) }
 
+    /// The first of the calls of these functions that has gone on for longer than so many seconds.
+    public func call(of functions: Set<String>, longerThan seconds: Double) -> Call? {
+        for slot in 0..<Int32(AQT_MARK_SLOTS) {
+            // Read in this order: a call that has just begun is never given the age of the last one.
+            if let call = call(in: slot), functions.contains(call.function), aqt_mark_age(memory, slot) > seconds { return call }
+        }
+        return nil
+    }
+
     private func call(in slot: Int32) -> Call? {
         withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(AQT_MARK_TEXT)) { text in
             guard let base = text.baseAddress else { return nil }

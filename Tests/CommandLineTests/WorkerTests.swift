@@ -75,6 +75,20 @@ import Vips
         #expect(place.files("create").isEmpty)
     }
 
+    @Test func `a plug-in that never makes its stage ends the run with 69, and is named`() throws {
+        let outcome = try mischief("endless", at: 0, "--start-timeout", "0.5")
+        #expect(outcome.status == 69, "\(outcome.error)")
+        #expect(outcome.error.contains("stage 1: test.mischief: create() of the stage 'test.mischief' of the plug-in 'test' has not returned after 0.5 seconds")
+            && outcome.error.contains("--start-timeout"), "\(outcome.error)")
+        #expect(place.files("endless").isEmpty)
+    }
+
+    @Test func `a worker that is lost while it takes the place of another gets one more try`() throws {
+        let outcome = try mischief("relapse", "-j", "1")
+        #expect(outcome.status == 1 && outcome.error.contains("5 done, 1 failed"), "\(outcome.error)")
+        #expect(try place.read("home/calls").count == 3)
+    }
+
     @Test func `one picture alone is kept apart, too`() throws {
         let outcome = try mischief("abort", at: 0, inputs: ["in/p101.png"])
         #expect(outcome.status == 1 && outcome.error.contains("SIGABRT"), "\(outcome.error)")

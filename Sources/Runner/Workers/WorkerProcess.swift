@@ -151,6 +151,9 @@ final class WorkerProcess: Sendable {
         return calls.count == 1 ? calls[0] : nil
     }
 
+    /// A call that makes a stage ready, and has gone on for longer than so many seconds.
+    func making(longerThan seconds: Double) -> WorkerBoard.Call? { board.call(of: ["init()", "create()", "plan()", "network()"], longerThan: seconds) }
+
     /// Bytes that it holds; nil where it is gone.
     var resident: Int? { ProcessMemory.resident(of: process) }
     var processorTime: Double? { ProcessMemory.processorTime(of: process) }

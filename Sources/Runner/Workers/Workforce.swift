@@ -71,6 +71,8 @@ final class Workforce: ImageMaker {
 struct WorkerLimits: Sendable {
     /// Seconds for an image, from the moment that it is worked on; nil: any number.
     var timeout: Double?
+    /// Seconds for each call by which a plug-in makes a stage ready, before the first image.
+    var start: Double
     /// Bytes that a worker may hold; beyond, the image that it computes has failed.
     var memory: Int
     /// Bytes that a worker may hold between two images; beyond, another takes its place.
