@@ -84,7 +84,8 @@ public struct Crew: Sendable {
             return
         }
         let (workers, _) = schedule.workforce(request)
-        maker = Workforce(setup: schedule.setup(request, settings), count: workers, limits: schedule.limits(request, settings),
-                          reserve: try WorkerProcess.copies(workers, with: request.library), ingredients: request.ingredients(), stageLabel: request.label)
+        let (reserve, problem) = try WorkerProcess.copies(workers, with: request.library)
+        maker = Workforce(setup: schedule.setup(request, settings), count: workers, limits: schedule.limits(request, settings), reserve: reserve, problem: problem,
+                          ingredients: request.ingredients(), stageLabel: request.label)
     }
 }

@@ -109,6 +109,12 @@ public final class WorkerBoard: Sendable {
         aqt_marks_handle_faults()
     }
 
+    /// Whether a descriptor is that of a board.
+    public static func isBoard(_ descriptor: Int32) -> Bool {
+        var status = stat()
+        return fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG && status.st_size == aqt_mark_board_size()
+    }
+
     /// For a process without a supervisor: writes `words` to standard error should it fault. An empty text: nothing is left to say.
     public static func setLastWords(_ words: String) {
         if words.isEmpty { aqt_marks_last_words(nil) } else { words.withCString { aqt_marks_last_words($0) } }

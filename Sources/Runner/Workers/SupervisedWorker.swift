@@ -43,6 +43,8 @@ final class SupervisedWorker: Sendable {
         var notes: [String] = []
         /// Whether a process of this place has been ready once.
         var hasServed = false
+        /// Why the system has no process for this place.
+        var startProblem: RunError?
     }
 
     private let state: Monitor<State>
@@ -57,6 +59,10 @@ final class SupervisedWorker: Sendable {
 
     /// Images in hand.
     var load: Int { state.withLock { $0.callers } }
+
+    /// Why the system has no process for this place; nil where it has, or was not asked.
+    var startProblem: RunError? { state.withLock { $0.startProblem } }
+    var isServing: Bool { state.withLock { $0.process != nil && $0.startProblem == nil } }
 
     func newNotes() -> [String] {
         state.withLock { state in
@@ -221,7 +227,12 @@ final class SupervisedWorker: Sendable {
             throw RunError(.inputOutput, "'\(path.path)' has changed since the run began, and a new worker process would use it as it is now", hint: "the same command goes on with it")
         }
         let process: WorkerProcess
-        if let reserve { process = reserve } else { process = try WorkerProcess() }
+        do throws(RunError) {
+            if let reserve { process = reserve } else { process = try WorkerProcess() }
+        } catch {
+            state.withLock { $0.startProblem = error }
+            throw error
+        }
         state.withLock { state in
             state.starting = process
             state.lastActivity = nil
