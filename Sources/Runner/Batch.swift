@@ -40,7 +40,7 @@ public final class Batch: Sendable {
         maker = crew.maker
         self.stop = stop
         self.report = report
-        journal = plan.journalFolder.map(Journal.init(outputFolder:))
+        journal = plan.journalFolder.map { Journal(outputFolder: $0) }
         hashes = RememberedHashes(outputFolder: plan.journalFolder)
         recipe = journal == nil ? "" : request.recipe(hashes)
     }
@@ -51,6 +51,8 @@ public final class Batch: Sendable {
     }
 
     private let state = Mutex(State())
+    /// How far a stop was told to have come; nil where it is not listened for, or everything was told.
+    private let toldStop = Mutex<StopSignal.State?>(nil)
     /// What has computed the networks, once one was.
     private let engine = Mutex<String?>(nil)
 
@@ -61,6 +63,17 @@ public final class Batch: Sendable {
         let start = Date()
         defer { maker.close() }
         report(.started(RunHeader(plan, request: request, settings: settings, schedule: schedule)))
+        do throws(RunError) {
+            try makeAll()
+        } catch {
+            finish(since: start, refusal: error)
+            throw error
+        }
+        hashes.keep()
+        return finish(since: start)
+    }
+
+    private func makeAll() throws(RunError) {
         for folder in plan.unreadable {
             finish(ImageReport(unreadable: folder))
         }
@@ -75,24 +88,43 @@ public final class Batch: Sendable {
             if let warning = plan.warningOfSpace(for: wanted) { report(.note(warning)) }
             try make(wanted)
         }
-        hashes.keep()
+    }
+
+    /// Tells how the run ended: the last that is told of it.
+    ///
+    /// - Parameter refusal: why there was no first image.
+    @discardableResult
+    private func finish(since start: Date, refusal: RunError? = nil) -> RunSummary {
         var summary = state.withLock { state in
             state.isOver = true
             return state.summary
         }
+        if let refusal { (summary.stopped, summary.isRefused) = (refusal, true) }
         summary.strays = plan.strays.count + (arrivals?.strays ?? 0)
         summary.shard = plan.shard
         summary.versions = request.versions
         summary.versions.engine = engine.withLock { $0 }
         summary.stopped = summary.stopped ?? stop.error
         summary.seconds = Date().timeIntervalSince(start)
+        // Who raised it may not have come to tell it yet.
+        tellStop(stop.state)
+        toldStop.withLock { $0 = nil }
         report(.finished(summary))
         return summary
+    }
+
+    private func tellStop(_ level: StopSignal.State) {
+        toldStop.withLock { told in
+            guard let last = told, level > last else { return }
+            told = level
+            report(.stopping(abandoned: level == .abandoning))
+        }
     }
 
     private func make(_ wanted: [PlannedImage]) throws(RunError) {
         VipsLibrary.setConcurrency(schedule.threads)
         if maker is LocalMaker { prepareForFaults(wanted) }
+        toldStop.withLock { $0 = .running }
         stop.observe { [weak self] level in self?.stopped(level) }
         if stop.state == .abandoning { maker.abandon() }
         for note in try maker.prepare(Array(wanted.prefix(Self.rehearsalImages))) { report(.note(note)) }
@@ -147,7 +179,7 @@ public final class Batch: Sendable {
     }
 
     private func stopped(_ level: StopSignal.State) {
-        report(.stopping(abandoned: level == .abandoning))
+        tellStop(level)
         arrivals?.end()
         guard level == .abandoning else { return }
         maker.abandon()
@@ -331,7 +363,7 @@ public final class Batch: Sendable {
             case .skipped, .planned: state.summary.skipped += 1
             case .failed:
                 state.summary.failed += 1
-                state.summary.failures.append(result)
+                if state.summary.failures.count < RunSummary.mostFailures { state.summary.failures.append(result) }
                 if settings.failsFast, state.summary.stopped == nil {
                     state.summary.stopped = RunError(.someFailed, "the first failed image ends the run (--fail-fast)")
                 }

@@ -120,6 +120,12 @@ import Vips
         #expect(outputs.isEmpty)
     }
 
+    @Test func `of very many failures, the first ones are kept and all are counted and told`() throws {
+        for number in 1...(RunSummary.mostFailures + 5) { try folder.write("in/\(number).png", "no image") }
+        let summary = try run("stages: [invert]", ["in"], in: folder, events: events)
+        #expect(summary.failed == RunSummary.mostFailures + 5 && summary.failures.count == RunSummary.mostFailures && events.images.count == summary.failed)
+    }
+
     // MARK: alpha
 
     @Test func `stages that mix positions do it premultiplied, so that hidden colours do not bleed`() throws {

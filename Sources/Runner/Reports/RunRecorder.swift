@@ -23,6 +23,8 @@ public final class RunRecorder: Sendable {
 
     /// Any thread.
     public func handle(_ event: RunEvent) {
+        // A run that has nothing to say leaves the report of the last one alone.
+        if isReport, case .finished(let summary) = event, summary.isRefused, summary.done + summary.skipped + summary.failed == 0 { return }
         guard let line = RunRecord.line(event, isReport: isReport) else { return }
         do throws(RunError) {
             try file.append(line)
