@@ -129,6 +129,27 @@ import Vips
         #expect(queue.next() == nil)
     }
 
+    @Test func `thousands are made in their order, past those that are in hand`() throws {
+        let queue = ArrivalQueue(), blocked = try image(0)
+        queue.put(blocked)
+        #expect(queue.next()?.index == 0)
+        let images = (1...3000).map { PlannedImage(index: $0, input: blocked.input, outputs: [], bytes: 0) }
+        for image in images {
+            queue.put(image)
+            // Written to again and again while it is made.
+            queue.withdraw(0)
+            queue.put(blocked)
+        }
+        for image in images {
+            #expect(queue.next()?.index == image.index)
+            queue.finished(image, nil)
+        }
+        queue.finished(blocked, nil)
+        #expect(queue.next()?.index == 0)
+        queue.end()
+        #expect(queue.next() == nil)
+    }
+
     @Test func `one that is written to, or gone, is taken out`() throws {
         let queue = ArrivalQueue()
         for index in 1...4 { queue.put(try image(index)) }
