@@ -77,6 +77,14 @@ import Testing
         for line in try text().split(separator: "\n") { #expect(try JSONSerialization.jsonObject(with: Data(line.utf8)) is [String: Any]) }
     }
 
+    @Test func `a file that is another one each time that it is opened ends in an error, and not in a loop`() throws {
+        try folder.write("a.png")
+        try folder.write("out/a.jpg")
+        let journal = Journal(outputFolder: folder("out")) { _, _ in nil }
+        let error = runError { try remember(by: journal) }
+        #expect(error?.status == .inputOutput && error?.message.contains("another file each time") == true && error?.hint?.contains("--overwrite") == true)
+    }
+
     @Test func `a torn line is ignored and does not swallow the next one`() throws {
         try remember()
         try folder.write("out/.aquatint/journal.jsonl", "\(text().dropLast(5))")

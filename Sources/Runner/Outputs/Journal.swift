@@ -45,9 +45,13 @@ final class Journal: Sendable {
     private let current = FileManager.default.currentDirectoryPath
     private let entries: Mutex<[PathKey: Entry]>
     private let file = Mutex(-1 as Int32)
+    private let openStatus: @Sendable (Int32, String) -> FileStatus?
 
     /// Reads what is there; creates nothing until ``open()`` or the first ``append(_:)``.
-    init(outputFolder: String) {
+    ///
+    /// - Parameter openStatus: what an open file is like as long as it is the one of that name; nil where it is another.
+    init(outputFolder: String, openStatus: @escaping @Sendable (Int32, String) -> FileStatus? = Journal.status(of:named:)) {
+        self.openStatus = openStatus
         folder = Path.absolute(outputFolder)
         path = Self.path(in: outputFolder)
         do throws(RunError) {
@@ -156,6 +160,14 @@ final class Journal: Sendable {
 
     private static let advice = "it is what tells later runs what is done already; put its folder right or delete it, or do without: --overwrite always or never"
 
+    static func status(of descriptor: Int32, named path: String) -> FileStatus? {
+        guard let open = FileStatus(descriptor: descriptor), let named = FileStatus(path), open.inode == named.inode, open.device == named.device else { return nil }
+        return open
+    }
+
+    /// How often a file is opened that turns out to be another than the one of its name.
+    private static let mostOpenings = 100
+
     /// Opens the file and locks it against every other process for the time of `body`, which is given its size.
     private func locked(_ body: (Int32, Int) throws(RunError) -> Void) throws(RunError) {
         func fail(_ code: Int32) -> RunError {
@@ -163,7 +175,7 @@ final class Journal: Sendable {
                      "the journal '\(path)' cannot be written: \(String(cString: strerror(code)))", hint: Self.advice)
         }
         let result: Result<Void, RunError> = file.withLock { descriptor in
-            while true {
+            for _ in 0..<Self.mostOpenings {
                 if descriptor < 0 {
                     let code = OutputTransaction.makeFolder(Path.directory(path))
                     guard code == 0 else { return .failure(fail(code)) }
@@ -173,7 +185,7 @@ final class Journal: Sendable {
                 // File servers without locks still append whole lines.
                 while flock(descriptor, LOCK_EX) != 0, errno == EINTR {}
                 // Another process may have replaced it, or somebody deleted it.
-                if let open = FileStatus(descriptor: descriptor), let named = FileStatus(path), open.inode == named.inode, open.device == named.device {
+                if let open = openStatus(descriptor, path) {
                     let opened = descriptor
                     defer { flock(opened, LOCK_UN) }
                     return Result { () throws(RunError) in try body(opened, Int(open.size)) }
@@ -181,6 +193,7 @@ final class Journal: Sendable {
                 close(descriptor)
                 descriptor = -1
             }
+            return .failure(RunError(.inputOutput, "the journal '\(path)' cannot be written: it is another file each time that it is opened", hint: Self.advice))
         }
         try result.get()
     }
