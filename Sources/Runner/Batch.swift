@@ -274,13 +274,13 @@ public final class Batch: Sendable {
             do throws(ImageFailure) {
                 try remember(planned, made.content ?? ContentStamp(status), made.written)
             } catch {
-                throw FailedImage(error, notes: made.notes, seconds: made.seconds)
+                throw FailedImage(error, notes: made.notes, seconds: made.seconds, stages: made.stages)
             }
             finish(result)
         } catch {
             // An output folder that lies in a watched one goes with it: that does not end the run.
             if let change = change(of: planned, since: status), error.failure.endsRun == nil || FileStatus(planned.input.path) == nil { return skip(planned, change) }
-            fail(planned, error.failure, notes: error.notes, seconds: error.seconds)
+            fail(planned, error.failure, notes: error.notes, seconds: error.seconds, stages: error.stages)
         }
         reportNotes()
     }
@@ -289,12 +289,13 @@ public final class Batch: Sendable {
         ImageReport(planned)
     }
 
-    private func fail(_ planned: PlannedImage, _ failure: ImageFailure, notes: [String] = [], seconds: Double = 0) {
+    private func fail(_ planned: PlannedImage, _ failure: ImageFailure, notes: [String] = [], seconds: Double = 0, stages: [StageSeconds] = []) {
         var result = emptyReport(planned)
         result.status = .failed
         result.failure = .init(code: failure.code, stage: failure.stage, message: failure.message)
         result.notes = notes
         result.seconds = seconds
+        result.stages = stages
         if let end = failure.endsRun { state.withLock { if $0.summary.stopped == nil { $0.summary.stopped = end } } }
         finish(result)
     }

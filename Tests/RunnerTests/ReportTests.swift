@@ -66,6 +66,7 @@ import Vips
         #expect(times.count == 3 && times.reduce(0, +) <= (good["seconds"] as? Double ?? 0) + 1e-4, "they are parts of the whole")
         let bad = try #require(lines.first { $0["input"] as? String == folder("in/bad.png") }), error = try #require(bad["error"] as? [String: Any])
         #expect(bad["status"] as? String == "failed" && error["code"] as? String == "load" && error["stage"] is NSNull && (error["message"] as? String)?.isEmpty == false)
+        #expect((bad["stages"] as? [[String: Any]])?.map { $0["name"] as? String } == ["load"], "what it took until it failed")
     }
 
     @Test func `that a run stops is told before its summary, however late the signal is heard of`() throws {

@@ -13,23 +13,24 @@ struct ImageJob {
 
     /// Makes the outputs. They get their names when all of them are complete.
     ///
-    /// - Parameter committing: called when all is computed: what is left waits for the disk.
-    func run(committing: () -> Void = {}) throws(ImageFailure) -> MadeImage {
+    /// - Parameters:
+    ///   - clock: what it takes, also where it fails.
+    ///   - committing: called when all is computed: what is left waits for the disk.
+    func run(_ clock: inout JobClock, committing: () -> Void = {}) throws(ImageFailure) -> MadeImage {
         let watch = session.pipeline.limits.timeout.map { DeadlineWatch(seconds: $0, context: context) }
         defer {
             watch?.cancel()
             context.finish()
         }
         do throws(ImageFailure) {
-            return try make(committing)
+            return try make(&clock, committing)
         } catch {
             guard let watch, watch.isExpired else { throw error }
             throw ImageFailure("timeout", "took longer than the \(session.pipeline.limits.timeout ?? 0) seconds of limits.timeout")
         }
     }
 
-    private func make(_ committing: () -> Void) throws(ImageFailure) -> MadeImage {
-        let start = ContinuousClock.now
+    private func make(_ clock: inout JobClock, _ committing: () -> Void) throws(ImageFailure) -> MadeImage {
         // Before it is opened: what comes later is told by its time.
         let before = FileStatus(planned.input.path)
         let opened: InputImage, prepared: [PreparedOutput]
@@ -38,7 +39,7 @@ struct ImageJob {
         } catch {
             throw error.endingRun(FullDisk(error.message, output: nil))
         }
-        let built = ContinuousClock.now
+        clock.begin("save")
         var transaction = OutputTransaction()
         for (index, output) in prepared.enumerated() {
             let share = 1 / Double(prepared.count), start = Double(index) * share
@@ -56,7 +57,7 @@ struct ImageJob {
             }
         }
         if context.isCancelled { throw ImageFailure("cancelled", "given up") }
-        let computed = ContinuousClock.now
+        clock.begin("sync")
         committing()
         let content = try before.map { status throws(ImageFailure) in try ContentStamp.taken(of: planned.input.path, since: status) }
         let written: [[Int64]]
@@ -65,11 +66,8 @@ struct ImageJob {
         } catch {
             throw ImageFailure("save", error.description, endsRun: error.status == .someFailed ? nil : error)
         }
-        let stages = [StageSeconds(name: "load", seconds: (built - start).seconds)]
-            + context.stageSeconds.map { StageSeconds(name: $0.stage, seconds: $0.seconds) }
-            + [StageSeconds(name: "save", seconds: (computed - built).seconds), StageSeconds(name: "sync", seconds: (ContinuousClock.now - computed).seconds)]
         let precisions = context.precisions
-        return MadeImage(pixels: opened.facts.width * opened.facts.height * max(1, opened.frames.count), notes: [], seconds: 0, stages: stages,
+        return MadeImage(pixels: opened.facts.width * opened.facts.height * max(1, opened.frames.count), notes: [], seconds: 0, stages: clock.seconds(context),
                          precision: precisions.isEmpty ? nil : precisions.map(\.rawValue).joined(separator: ", "),
                          engine: precisions.isEmpty ? nil : session.stages.engine.version,
                          inputSize: [opened.facts.width, opened.facts.height], outputSizes: prepared.map { [$0.image.width, $0.image.height] }, content: content, written: written)

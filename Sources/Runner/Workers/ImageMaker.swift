@@ -63,10 +63,13 @@ struct FailedImage: Error, Codable, Sendable {
     var failure: ImageFailure
     var notes: [String] = []
     var seconds = 0.0
+    /// Where the time went; none where its process was lost with it.
+    var stages: [StageSeconds] = []
 
-    init(_ failure: ImageFailure, notes: [String] = [], seconds: Double = 0) {
+    init(_ failure: ImageFailure, notes: [String] = [], seconds: Double = 0, stages: [StageSeconds] = []) {
         self.failure = failure
         self.notes = notes
         self.seconds = seconds
+        self.stages = stages
     }
 }
