@@ -20,6 +20,8 @@ public final class Batch: Sendable {
     /// What the outputs of this run are made by, as far as journals tell it.
     private let recipe: String
     private let hashes: RememberedHashes
+    /// The files that the recipe knows of.
+    private let knownFiles: Set<PathKey>
     private let endProcess: (@Sendable (ExitStatus) -> Void)?
     private let journalIsUnused = Atomic<Bool>(false)
 
@@ -43,6 +45,7 @@ public final class Batch: Sendable {
         journal = plan.journalFolder.map { Journal(outputFolder: $0) }
         hashes = RememberedHashes(outputFolder: plan.journalFolder)
         recipe = journal == nil ? "" : request.recipe(hashes)
+        knownFiles = Set(request.knownFiles.map { PathKey(Path.absolute($0)) })
     }
 
     private struct State {
@@ -272,7 +275,7 @@ public final class Batch: Sendable {
             result.inputSize = made.inputSize
             result.outputSizes = made.outputSizes
             do throws(ImageFailure) {
-                try remember(planned, made.content ?? ContentStamp(status), made.written)
+                try remember(planned, made.content ?? ContentStamp(status), made.written, made.files)
             } catch {
                 throw FailedImage(error, notes: made.notes, seconds: made.seconds, stages: made.stages)
             }
@@ -325,7 +328,7 @@ public final class Batch: Sendable {
         case .always: return nil
         case .never: return planned.outputs.allSatisfy { FileStatus($0) != nil } ? "the output exists" : nil
         case .stale:
-            switch journal?.standing(input: planned.input.path, status: status, recipe: recipe, outputs: planned.outputs) {
+            switch journal?.standing(input: planned.input.path, status: status, recipe: recipe, outputs: planned.outputs, hash: hashes.hash) {
             case .upToDate: return "up to date"
             case .ifContentIs(let hash):
                 guard ContentStamp.hash(of: planned.input.path, status: status) == hash else { return nil }
@@ -339,10 +342,11 @@ public final class Batch: Sendable {
         }
     }
 
-    private func remember(_ planned: PlannedImage, _ content: ContentStamp, _ written: [[Int64]]) throws(ImageFailure) {
+    private func remember(_ planned: PlannedImage, _ content: ContentStamp, _ written: [[Int64]], _ files: [String]) throws(ImageFailure) {
         guard !journalIsUnused.load(ordering: .relaxed) else { return }
+        let own = files.filter { !knownFiles.contains(PathKey(Path.absolute($0))) }.map { Journal.Ingredient(path: $0, hash: hashes.hash(of: $0) ?? "") }
         do {
-            try journal?.append(input: planned.input.path, content: content, recipe: recipe, outputs: planned.outputs, written: written)
+            try journal?.append(input: planned.input.path, content: content, recipe: recipe, outputs: planned.outputs, written: written, files: own)
         } catch {
             throw ImageFailure("journal", error.message, endsRun: error)
         }

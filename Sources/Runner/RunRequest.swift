@@ -44,10 +44,13 @@ public struct RunRequest: Sendable {
 
     /// The files that make the pixels beside the inputs, as they are now: a worker that starts later must find the same.
     func ingredients() -> [PathKey: FileStatus?] {
-        var paths = pipeline.referencedFiles(library.catalogue, variables: variables).map { (try? files.find($0.path)) ?? pipeline.path(of: $0.path) }
+        var paths = knownFiles
         paths += pipeline.allStages.compactMap { library.plugins.stages[$0.name]?.library.path }
         return Dictionary(paths.map { (PathKey(Path.absolute($0)), FileStatus($0)) }) { first, _ in first }
     }
+
+    /// Where the files are that the pipeline names, those left out whose names depend on an image.
+    var knownFiles: [String] { pipeline.referencedFiles(library.catalogue, variables: variables).map { (try? files.find($0.path)) ?? pipeline.path(of: $0.path) } }
 
     /// How a stage is named to people, with its place in the pipeline; nil where it stands in several.
     func label(ofStage id: String) -> String? {

@@ -58,6 +58,9 @@ public final class StageSession: Sendable {
         _ stage: StageDescription, arguments: [String: Value], primary: Image, outputs: Set<String>, alpha: AlphaMode, context: ImageContext,
         isComputed: Bool = false, following earlier: NetworkChain? = nil, image: (ImageReference) throws(StageError) -> Image
     ) throws(StageError) -> StageResult {
+        for parameter in stage.parameters where parameter.type == .file || parameter.type == .profile {
+            if case .string(let name)? = arguments[parameter.name], let path = try? files.find(name) { context.use(path) }
+        }
         switch stage.kind {
         case .vips:
             var primary = try GreyPicture.settled(primary)

@@ -70,7 +70,8 @@ struct ImageJob {
         return MadeImage(pixels: opened.facts.width * opened.facts.height * max(1, opened.frames.count), notes: [], seconds: 0, stages: clock.seconds(context),
                          precision: precisions.isEmpty ? nil : precisions.map(\.rawValue).joined(separator: ", "),
                          engine: precisions.isEmpty ? nil : session.stages.engine.version,
-                         inputSize: [opened.facts.width, opened.facts.height], outputSizes: prepared.map { [$0.image.width, $0.image.height] }, content: content, written: written)
+                         inputSize: [opened.facts.width, opened.facts.height], outputSizes: prepared.map { [$0.image.width, $0.image.height] }, content: content, written: written,
+                         files: context.usedFiles)
     }
 
     /// The input and its outputs, not computed yet. It is decoded from top to bottom where the pipeline allows that and no network wants to see parts of it first.
@@ -148,6 +149,7 @@ struct ImageJob {
             let environment = builder.scope.environment
             var options = try VipsStage.options(try output.options(for: saver, in: environment, pipeline: session.pipeline), of: saver.name)
             let profile = try output.profileName(in: environment, pipeline: session.pipeline)
+            if let path = profile.flatMap({ try? session.stages.files.find($0) }) { context.use(path) }
             image = try ColourOut(profile: profile.map(session.stages.files.profile), isStripped: output.metadata == .strip).apply(image)
             image = try image.withoutHostFields()
             if output.metadata == .strip { options.merge(Self.stripping(saver), uniquingKeysWith: { own, _ in own }) }

@@ -19,6 +19,14 @@ final class Journal: Sendable {
         var input: String
         var content: ContentStamp
         var outputs: [Output]
+        /// Files whose names depend on the image, which the recipe does not know of: weights, models and profiles.
+        var files: [Ingredient] = []
+    }
+
+    struct Ingredient: Sendable, Equatable {
+        var path: String
+        /// SHA-256 in hexadecimal digits; empty where it could not be read.
+        var hash: String
     }
 
     struct Output: Sendable, Equatable {
@@ -74,25 +82,29 @@ final class Journal: Sendable {
     var outputs: Set<PathKey> { entries.withLock { Set($0.values.flatMap { $0.outputs.map { PathKey(Path.join(folder, $0.path)) } }) } }
 
     /// Whether the outputs of `input` exist and were made from it as it is now, by the same recipe.
-    func standing(input: String, status: FileStatus, recipe: String, outputs: [String]) -> Standing {
+    func standing(input: String, status: FileStatus, recipe: String, outputs: [String], hash: (String) -> String? = { _ in nil }) -> Standing {
         let wanted = outputs.map(place)
         guard let first = wanted.first, let entry = entries.withLock({ $0[PathKey(first)] }) else { return .outOfDate }
         guard entry.recipe == recipe, PathKey(entry.input) == PathKey(Path.absolute(input, in: current)), entry.content.size == status.size, entry.outputs.count == wanted.count else { return .outOfDate }
         for (output, path) in zip(entry.outputs, wanted) where PathKey(output.path) != PathKey(path) || output != self.output(path) { return .outOfDate }
+        for file in entry.files where hash(file.path) != file.hash { return .outOfDate }
         if entry.content.modified == status.modified { return .upToDate }
         return entry.content.hash.map { .ifContentIs(hash: $0) } ?? .outOfDate
     }
 
     /// Remembers that the outputs were made of this content.
     ///
-    /// - Parameter written: bytes and time of last change of each output as it was made; nil: as they are now. Another run may have replaced them since.
-    func append(input: String, content: ContentStamp, recipe: String, outputs: [String], written: [[Int64]]? = nil) throws(RunError) {
+    /// - Parameters:
+    ///   - written: bytes and time of last change of each output as it was made; nil: as they are now. Another run may have replaced them since.
+    ///   - files: beyond those of the recipe; nil: those that are remembered.
+    func append(input: String, content: ContentStamp, recipe: String, outputs: [String], written: [[Int64]]? = nil, files: [Ingredient]? = nil) throws(RunError) {
         let made = outputs.enumerated().map { index, path in
             guard let written, written.indices.contains(index), written[index].count == 2 else { return output(place(path)) }
             return Output(path: place(path), size: written[index][0], modified: written[index][1])
         }
-        let entry = Entry(recipe: recipe, input: Path.absolute(input, in: current), content: content, outputs: made)
-        guard let first = entry.outputs.first else { return }
+        guard let first = made.first else { return }
+        let entry = Entry(recipe: recipe, input: Path.absolute(input, in: current), content: content, outputs: made,
+                          files: files ?? entries.withLock { $0[PathKey(first.path)]?.files } ?? [])
         let line = JournalText.line(entry)
         try locked { descriptor, size throws(RunError) in
             // A line torn by a crash must not swallow this one.

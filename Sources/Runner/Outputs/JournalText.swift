@@ -50,10 +50,11 @@ struct JournalText {
 
     /// An entry as a line, with the line feed.
     static func line(_ entry: Journal.Entry) -> [UInt8] {
+        let files = entry.files.map { "[\(quoted($0.path)),\(quoted($0.hash))]" }.joined(separator: ",")
         let outputs = entry.outputs.map { "[\(quoted($0.path)),\($0.size),\($0.modified)]" }.joined(separator: ",")
         return Array("""
             {"v":1,"recipe":\(quoted(entry.recipe)),"input":\(quoted(entry.input)),"size":\(entry.content.size),"modified":\(entry.content.modified),\
-            "hash":\(quoted(entry.content.hash ?? "")),"outputs":[\(outputs)]}
+            "hash":\(quoted(entry.content.hash ?? "")),"outputs":[\(outputs)]\(files.isEmpty ? "" : ",\"files\":[\(files)]")}
 
             """.utf8)
     }
@@ -92,8 +93,17 @@ private struct LineScanner {
             guard take("["), let path = string(), take(","), let size = integer(), take(","), let modified = integer(), take("]") else { return nil }
             outputs.append(Journal.Output(path: path, size: size, modified: modified))
         } while take(",")
-        guard take("]}"), position == text.endIndex else { return nil }
-        return Journal.Entry(recipe: recipe, input: input, content: ContentStamp(size: size, modified: modified, hash: hash.isEmpty ? nil : hash), outputs: outputs)
+        guard take("]") else { return nil }
+        var files: [Journal.Ingredient] = []
+        if take(",\"files\":[") {
+            repeat {
+                guard take("["), let path = string(), take(","), let hash = string(), take("]") else { return nil }
+                files.append(Journal.Ingredient(path: path, hash: hash))
+            } while take(",")
+            guard take("]") else { return nil }
+        }
+        guard take("}"), position == text.endIndex else { return nil }
+        return Journal.Entry(recipe: recipe, input: input, content: ContentStamp(size: size, modified: modified, hash: hash.isEmpty ? nil : hash), outputs: outputs, files: files)
     }
 
     /// Whether the line is whole, and begins with a version other than 1.

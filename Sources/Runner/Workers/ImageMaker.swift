@@ -20,6 +20,8 @@ struct MadeImage: Codable, Sendable {
     var content: ContentStamp?
     /// Bytes and time of last change of each output: see `OutputTransaction.commit`.
     var written: [[Int64]] = []
+    /// Files that its stages were given.
+    var files: [String] = []
 }
 
 /// How far an image has come, told while it is made.
