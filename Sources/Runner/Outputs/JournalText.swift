@@ -1,3 +1,5 @@
+internal import PipelineLanguage
+
 /// The lines of a journal.
 ///
 /// They are JSON for whoever wants to look, but read here by their exact form: a hundred thousand of them must be no more than a moment's wait.
@@ -50,27 +52,13 @@ struct JournalText {
 
     /// An entry as a line, with the line feed.
     static func line(_ entry: Journal.Entry) -> [UInt8] {
-        let files = entry.files.map { "[\(quoted($0.path)),\(quoted($0.hash))]" }.joined(separator: ",")
-        let outputs = entry.outputs.map { "[\(quoted($0.path)),\($0.size),\($0.modified)]" }.joined(separator: ",")
-        return Array("""
-            {"v":1,"recipe":\(quoted(entry.recipe)),"input":\(quoted(entry.input)),"size":\(entry.content.size),"modified":\(entry.content.modified),\
-            "hash":\(quoted(entry.content.hash ?? "")),"outputs":[\(outputs)]\(files.isEmpty ? "" : ",\"files\":[\(files)]")}
-
-            """.utf8)
-    }
-
-    private static func quoted(_ text: String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"", "\\": result += "\\\(scalar)"
-            case _ where scalar.value < 32:
-                let digits = String(scalar.value, radix: 16)
-                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result + "\""
+        var fields: [(String, JSON)] = [
+            ("v", .int(1)), ("recipe", .string(entry.recipe)), ("input", .string(entry.input)), ("size", .int(Int(entry.content.size))), ("modified", .int(Int(entry.content.modified))),
+            ("hash", .string(entry.content.hash ?? "")),
+            ("outputs", .array(entry.outputs.map { .array([.string($0.path), .int(Int($0.size)), .int(Int($0.modified))]) })),
+        ]
+        if !entry.files.isEmpty { fields.append(("files", .array(entry.files.map { .array([.string($0.path), .string($0.hash)]) }))) }
+        return Array((JSON.object(fields).text() + "\n").utf8)
     }
 }
 
@@ -164,12 +152,18 @@ private struct LineScanner {
         return nil
     }
 
-    /// What stands behind a backslash: a quote, a backslash, or the number of a control character.
+    /// What stands behind a backslash: a quote, a backslash, the letter or the number of a control character.
     private mutating func escaped() -> UInt8? {
         guard position < text.endIndex else { return nil }
         let byte = text[position]
         position += 1
-        if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { return byte }
+        switch byte {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"): return byte
+        case UInt8(ascii: "n"): return 10
+        case UInt8(ascii: "r"): return 13
+        case UInt8(ascii: "t"): return 9
+        default: break
+        }
         guard byte == UInt8(ascii: "u"), text.endIndex - position >= 4,
               let value = UInt8(String(decoding: text[position..<(position + 4)], as: UTF8.self), radix: 16) else { return nil }
         position += 4
