@@ -198,8 +198,8 @@ public final class Batch: Sendable {
 
     /// Temporary files that a killed run left where this one will write.
     private func clearLeftovers() {
-        OutputTransaction.clearTemporaryPixels()
-        for folder in Path.folders(of: plan.images.flatMap(\.outputs)) { OutputTransaction.clearLeftovers(in: folder) }
+        TemporaryFiles.clearTemporaryPixels()
+        for folder in Path.folders(of: plan.images.flatMap(\.outputs)) { TemporaryFiles.clearLeftovers(in: folder) }
     }
 
     private func reportNotes() {

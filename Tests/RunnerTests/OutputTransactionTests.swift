@@ -69,11 +69,11 @@ import Testing
         dead.waitUntilExit()
         let gone = ".aquatint-\(dead.processIdentifier)-1.png", mine = ".aquatint-\(getpid())-1.png"
         for name in [gone, mine, ".aquatint-x-1.png", ".aquatint-12.png", "a.png"] { try folder.write(name) }
-        OutputTransaction.clearLeftovers(in: folder.path)
+        TemporaryFiles.clearLeftovers(in: folder.path)
         #expect(folder.files() == [mine, ".aquatint-12.png", ".aquatint-x-1.png", "a.png"].sorted())
-        OutputTransaction.clearLeftovers(in: folder("none"))
+        TemporaryFiles.clearLeftovers(in: folder("none"))
         for name in ["tmp/aquatint-\(dead.processIdentifier)-7.v", "tmp/aquatint-\(getpid())-7.v", "tmp/aquatint-\(dead.processIdentifier)-7.txt"] { try folder.write(name) }
-        OutputTransaction.clearTemporaryPixels(in: folder("tmp"))
+        TemporaryFiles.clearTemporaryPixels(in: folder("tmp"))
         #expect(folder.files("tmp") == ["aquatint-\(dead.processIdentifier)-7.txt", "aquatint-\(getpid())-7.v"].sorted())
     }
 }

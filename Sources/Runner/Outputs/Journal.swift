@@ -189,7 +189,7 @@ final class Journal: Sendable {
         let result: Result<Void, RunError> = file.withLock { descriptor in
             for _ in 0..<Self.mostOpenings {
                 if descriptor < 0 {
-                    let code = OutputTransaction.makeFolder(Path.directory(path))
+                    let code = FileSystem.makeFolder(Path.directory(path))
                     guard code == 0 else { return .failure(fail(code)) }
                     descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0o666)
                     guard descriptor >= 0 else { return .failure(fail(errno)) }
@@ -221,8 +221,8 @@ final class Journal: Sendable {
     /// With the lock held.
     private func replace(with bytes: [UInt8]) throws(RunError) {
         let directory = Path.directory(path)
-        OutputTransaction.clearLeftovers(in: directory)
-        let temporary = OutputTransaction.uniqueName(in: directory, prefix: ".aquatint-", suffix: ".jsonl")
+        TemporaryFiles.clearLeftovers(in: directory)
+        let temporary = TemporaryFiles.uniqueName(in: directory, prefix: ".aquatint-", suffix: ".jsonl")
         let descriptor = Glibc.open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
         // Where there is no room for it, the long one does as well.
         guard descriptor >= 0 else { return }

@@ -40,10 +40,10 @@ final class LineFile: Sendable {
             guard let file = FileHandle(forReadingAtPath: final), let start = try? file.read(upToCount: 64) else { throw fail("it exists, and cannot be read") }
             guard start.isEmpty || isOwn(start) else { throw fail("it exists and is something else, which is never overwritten", hint: "name another file") }
         }
-        let code = OutputTransaction.makeFolder(folder)
+        let code = FileSystem.makeFolder(folder)
         guard code == 0 else { throw fail("the folder '\(folder)' cannot be created: \(String(cString: strerror(code)))") }
-        OutputTransaction.clearLeftovers(in: folder)
-        let temporary = OutputTransaction.uniqueName(in: folder, prefix: ".aquatint-", suffix: Path.split(Path.base(final)).ext)
+        TemporaryFiles.clearLeftovers(in: folder)
+        let temporary = TemporaryFiles.uniqueName(in: folder, prefix: ".aquatint-", suffix: Path.split(Path.base(final)).ext)
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0o666)
         guard descriptor >= 0 else { throw fail(String(cString: strerror(errno))) }
         state = Mutex(State(descriptor: descriptor, pending: (temporary, final), length: 0))

@@ -282,7 +282,7 @@ final class SupervisedWorker: Sendable {
             }
             return (Array(state.flights.values), state.verdict)
         }
-        for folder in Path.folders(of: flights.flatMap(\.planned.outputs)) { OutputTransaction.clear(of: process.process, in: folder) }
+        for folder in Path.folders(of: flights.flatMap(\.planned.outputs)) { TemporaryFiles.clear(of: process.process, in: folder) }
         let failure = FailedImage(verdict?.failure ?? failure(of: end))
         // As it was in the end, whenever it was looked at last.
         let phases = Dictionary(process.flights(places: places), uniquingKeysWith: { first, _ in first })
