@@ -151,7 +151,6 @@ struct ImageJob {
             let profile = try output.profileName(in: environment, pipeline: session.pipeline)
             if let path = profile.flatMap({ try? session.stages.files.find($0) }) { context.use(path) }
             image = try ColourOut(profile: profile.map(session.stages.files.profile), isStripped: output.metadata == .strip).apply(image)
-            image = try image.withoutHostFields()
             if output.metadata == .strip { options.merge(Self.stripping(saver), uniquingKeysWith: { own, _ in own }) }
             return PreparedOutput(image: image, saver: saver.name, options: options, traces: builder.trace)
         } catch let error as VipsError {
@@ -180,7 +179,7 @@ struct ImageJob {
     private func save(_ output: PreparedOutput, to path: String, for final: String, from start: Double, _ share: Double) throws(ImageFailure) {
         let context = context, progress = progress
         do {
-            let watched = try output.image.onProgress { done, total in
+            let watched = try output.image.onProgress(removing: Image.hostFields) { done, total in
                 if total > 0 { progress(start + share * Double(done) / Double(total)) }
                 return !context.isCancelled
             }

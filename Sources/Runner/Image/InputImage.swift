@@ -43,7 +43,8 @@ struct InputImage {
                 }
                 // A thumbnail is decoded from top to bottom, once: whatever reads it in another order needs its pixels kept.
                 let frame = isStreamable && streaming.allows ? small : try small.materialised()
-                return InputImage(frames: [try frame.taggedAsOpened()], facts: facts, format: header.format, firstStageIsDone: true)
+                frame.tagAsOpened()
+                return InputImage(frames: [frame], facts: facts, format: header.format, firstStageIsDone: true)
             }
             var image = header
             let isTurned = pipeline.input.autorot && header.orientation > 1
@@ -52,7 +53,9 @@ struct InputImage {
             }
             // Pages first: turned as one tall image they would lie side by side.
             var frames: [Image] = []
-            for page in try split(image) { frames.append(try decoded(page, isUpright: !isTurned).taggedAsOpened()) }
+            for page in try split(image) { frames.append(try decoded(page, isUpright: !isTurned)) }
+            // Each was opened or made here.
+            for frame in frames { frame.tagAsOpened() }
             return InputImage(frames: frames, facts: facts, format: frames.first?.format ?? image.format)
         } catch let error as ImageFailure {
             throw error
