@@ -13,23 +13,24 @@ struct ImageJob {
 
     /// Makes the outputs. They get their names when all of them are complete.
     ///
-    /// - Parameter committing: called when all is computed: what is left waits for the disk.
-    func run(committing: () -> Void = {}) throws(ImageFailure) -> MadeImage {
+    /// - Parameters:
+    ///   - clock: what it takes, also where it fails.
+    ///   - committing: called when all is computed: what is left waits for the disk.
+    func run(_ clock: inout JobClock, committing: () -> Void = {}) throws(ImageFailure) -> MadeImage {
         let watch = session.pipeline.limits.timeout.map { DeadlineWatch(seconds: $0, context: context) }
         defer {
             watch?.cancel()
             context.finish()
         }
         do throws(ImageFailure) {
-            return try make(committing)
+            return try make(&clock, committing)
         } catch {
             guard let watch, watch.isExpired else { throw error }
             throw ImageFailure("timeout", "took longer than the \(session.pipeline.limits.timeout ?? 0) seconds of limits.timeout")
         }
     }
 
-    private func make(_ committing: () -> Void) throws(ImageFailure) -> MadeImage {
-        let start = ContinuousClock.now
+    private func make(_ clock: inout JobClock, _ committing: () -> Void) throws(ImageFailure) -> MadeImage {
         let damage = try keptDamage()
         // Before it is opened: what comes later is told by its time.
         let before = FileStatus(planned.input.path)
@@ -40,13 +41,13 @@ struct ImageJob {
             throw error.endingRun(FullDisk(error.message, output: nil))
         }
         noteUnreadMetadata(of: opened)
-        let built = ContinuousClock.now
+        clock.begin("save")
         var transaction = OutputTransaction()
         for (index, output) in prepared.enumerated() {
             let share = 1 / Double(prepared.count), start = Double(index) * share
             let temporary: String
             do throws(RunError) {
-                temporary = try transaction.temporaryName(for: planned.outputs[index])
+                temporary = try transaction.temporaryName(for: planned.outputs[index], isStreamed: Self.streamingSavers.contains(output.saver))
             } catch {
                 throw ImageFailure("save", error.description, endsRun: error.status == .cannotCreateOutput || error.status == .inputOutput ? error : nil)
             }
@@ -58,7 +59,7 @@ struct ImageJob {
             }
         }
         if context.isCancelled { throw ImageFailure("cancelled", "given up") }
-        let computed = ContinuousClock.now
+        clock.begin("sync")
         committing()
         let content = try before.map { status throws(ImageFailure) in try ContentStamp.taken(of: planned.input.path, since: status) }
         let written: [[Int64]]
@@ -67,14 +68,12 @@ struct ImageJob {
         } catch {
             throw ImageFailure("save", error.description, endsRun: error.status == .someFailed ? nil : error)
         }
-        let stages = [StageSeconds(name: "load", seconds: (built - start).seconds)]
-            + context.stageSeconds.map { StageSeconds(name: $0.stage, seconds: $0.seconds) }
-            + [StageSeconds(name: "save", seconds: (computed - built).seconds), StageSeconds(name: "sync", seconds: (ContinuousClock.now - computed).seconds)]
         let precisions = context.precisions
-        return MadeImage(pixels: opened.facts.width * opened.facts.height * max(1, opened.frames.count), notes: [], seconds: 0, stages: stages,
+        return MadeImage(pixels: opened.facts.width * opened.facts.height * max(1, opened.frames.count), notes: [], seconds: 0, stages: clock.seconds(context),
                          precision: precisions.isEmpty ? nil : precisions.map(\.rawValue).joined(separator: ", "),
                          engine: precisions.isEmpty ? nil : session.stages.engine.version,
-                         inputSize: [opened.facts.width, opened.facts.height], outputSizes: prepared.map { [$0.image.width, $0.image.height] }, content: content, written: written, damage: damage)
+                         inputSize: [opened.facts.width, opened.facts.height], outputSizes: prepared.map { [$0.image.width, $0.image.height] }, content: content, written: written,
+                         files: context.usedFiles, damage: damage)
     }
 
     /// What the input says and libvips does not hand out is lost, unless nobody wants it.
@@ -185,6 +184,7 @@ struct ImageJob {
             let environment = builder.scope.environment
             var options = try VipsStage.options(try output.options(for: saver, in: environment, pipeline: session.pipeline), of: saver.name)
             let profile = try output.profileName(in: environment, pipeline: session.pipeline)
+            if let path = profile.flatMap({ try? session.stages.files.find($0) }) { context.use(path) }
             image = try ColourOut(profile: profile.map(session.stages.files.profile), isStripped: !output.metadata.has(.icc)).apply(image)
             let metadata = OutputMetadata(kept: output.metadata, saver: saver.name)
             (image, notes) = try metadata.apply(image)
@@ -206,6 +206,9 @@ struct ImageJob {
     private func failure(_ error: StageError) -> ImageFailure {
         ImageFailure(error, stage: error.stage.isEmpty ? nil : session.request.label(ofStage: error.stage) ?? error.stage)
     }
+
+    /// Those that write to the file of the name that they are given, as libvips' targets do, and neither make another of that name nor look at its suffix.
+    private static let streamingSavers: Set<String> = ["pngsave", "jpegsave", "webpsave", "gifsave", "jxlsave"]
 
     /// Computes the pixels and writes them.
     private func save(_ output: PreparedOutput, to path: String, for final: String, from start: Double, _ share: Double) throws(ImageFailure) {

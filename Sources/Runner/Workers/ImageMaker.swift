@@ -20,6 +20,8 @@ struct MadeImage: Codable, Sendable {
     var content: ContentStamp?
     /// Bytes and time of last change of each output: see `OutputTransaction.commit`.
     var written: [[Int64]] = []
+    /// Files that its stages were given.
+    var files: [String] = []
     /// What was wrong with the input, of which the rest was kept.
     var damage: String?
 }
@@ -65,10 +67,13 @@ struct FailedImage: Error, Codable, Sendable {
     var failure: ImageFailure
     var notes: [String] = []
     var seconds = 0.0
+    /// Where the time went; none where its process was lost with it.
+    var stages: [StageSeconds] = []
 
-    init(_ failure: ImageFailure, notes: [String] = [], seconds: Double = 0) {
+    init(_ failure: ImageFailure, notes: [String] = [], seconds: Double = 0, stages: [StageSeconds] = []) {
         self.failure = failure
         self.notes = notes
         self.seconds = seconds
+        self.stages = stages
     }
 }
