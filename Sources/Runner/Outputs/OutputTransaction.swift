@@ -16,13 +16,18 @@ struct OutputTransaction: ~Copyable {
     /// - Throws: `RunError`: 73 where it cannot be made, 74 where the disk is full or broken: the next image would fail alike.
     mutating func temporaryName(for final: String) throws(RunError) -> String {
         let folder = Path.directory(final)
-        let code = FileSystem.makeFolder(folder.isEmpty ? "." : folder)
-        guard code == 0 else {
-            throw RunError(.cannotCreateOutput, "the output folder '\(folder)' cannot be created: \(String(cString: strerror(code)))")
-        }
         let temporary = TemporaryFiles.uniqueName(in: folder, prefix: ".aquatint-", suffix: Path.split(Path.base(final)).ext)
         Self.live.withLock { _ = $0.insert(temporary) }
-        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+        func create() -> Int32 { open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666) }
+        var descriptor = create()
+        if descriptor < 0 {
+            let code = FileSystem.makeFolder(folder.isEmpty ? "." : folder)
+            guard code == 0 else {
+                Self.live.withLock { _ = $0.remove(temporary) }
+                throw RunError(.cannotCreateOutput, "the output folder '\(folder)' cannot be created: \(String(cString: strerror(code)))")
+            }
+            descriptor = create()
+        }
         let reason = errno
         pending.append((temporary, final, descriptor))
         guard descriptor >= 0 else {
