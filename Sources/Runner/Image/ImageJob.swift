@@ -45,7 +45,7 @@ struct ImageJob {
             let share = 1 / Double(prepared.count), start = Double(index) * share
             let temporary: String
             do throws(RunError) {
-                temporary = try transaction.temporaryName(for: planned.outputs[index])
+                temporary = try transaction.temporaryName(for: planned.outputs[index], isStreamed: Self.streamingSavers.contains(output.saver))
             } catch {
                 throw ImageFailure("save", error.description, endsRun: error.status == .cannotCreateOutput || error.status == .inputOutput ? error : nil)
             }
@@ -174,6 +174,9 @@ struct ImageJob {
     private func failure(_ error: StageError) -> ImageFailure {
         ImageFailure(error, stage: error.stage.isEmpty ? nil : session.request.label(ofStage: error.stage) ?? error.stage)
     }
+
+    /// Those that write to the file of the name that they are given, as libvips' targets do, and neither make another of that name nor look at its suffix.
+    private static let streamingSavers: Set<String> = ["pngsave", "jpegsave", "webpsave", "gifsave", "jxlsave"]
 
     /// Computes the pixels and writes them.
     private func save(_ output: PreparedOutput, to path: String, for final: String, from start: Double, _ share: Double) throws(ImageFailure) {

@@ -1,21 +1,41 @@
 import Foundation
 import Synchronization
 
-/// The outputs of one image: written under temporary names in their own folders, then all of them made visible, or none.
+/// The outputs of one image: written where nobody sees them, then all of them made visible, or none.
 ///
-/// See ``TemporaryFiles`` for their names.
+/// Most are files without a name (`O_TMPFILE`) until they are whole: a process that is killed leaves nothing, and the folder is changed once. Where a saver or a file
+/// system knows no such thing, they have temporary names in their own folders: see ``TemporaryFiles``.
 struct OutputTransaction: ~Copyable {
-    /// With the temporary file as it was made, open: what is synced is what lies there.
-    private var pending: [(temporary: String, final: String, descriptor: Int32)] = []
+    private struct Pending {
+        let final: String
+        /// nil: the file has no name yet.
+        let temporary: String?
+        /// Of the file as it was made: what is synced is what lies there.
+        let descriptor: Int32
+
+        /// What a saver is to write to.
+        var path: String { temporary ?? "/proc/self/fd/\(descriptor)" }
+    }
+
+    private var pending: [Pending] = []
 
     init() {}
 
     /// The name to write to for the output `final`: of an empty file, since the system tells why there can be none and savers do not. Creates its folder where
     /// it is missing.
     ///
+    /// - Parameter isStreamed: the saver opens the file that it is given, and writes from its beginning to its end: then it needs no name.
     /// - Throws: `RunError`: 73 where it cannot be made, 74 where the disk is full or broken: the next image would fail alike.
-    mutating func temporaryName(for final: String) throws(RunError) -> String {
+    mutating func temporaryName(for final: String, isStreamed: Bool = false) throws(RunError) -> String {
         let folder = Path.directory(final)
+        if isStreamed, Self.hasDescriptorNames {
+            let descriptor = open(folder.isEmpty ? "." : folder, Self.withoutName | O_WRONLY | O_CLOEXEC, 0o666)
+            if descriptor >= 0 {
+                let file = Pending(final: final, temporary: nil, descriptor: descriptor)
+                pending.append(file)
+                return file.path
+            }
+        }
         let temporary = TemporaryFiles.uniqueName(in: folder, prefix: ".aquatint-", suffix: Path.split(Path.base(final)).ext)
         Self.live.withLock { _ = $0.insert(temporary) }
         func create() -> Int32 { open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666) }
@@ -29,13 +49,19 @@ struct OutputTransaction: ~Copyable {
             descriptor = create()
         }
         let reason = errno
-        pending.append((temporary, final, descriptor))
+        pending.append(Pending(final: final, temporary: temporary, descriptor: descriptor))
         guard descriptor >= 0 else {
             let isBroken = [ENOSPC, EDQUOT, EIO].contains(reason)
             throw RunError(isBroken ? .inputOutput : .cannotCreateOutput, "nothing can be written in '\(folder.isEmpty ? "." : folder)': \(String(cString: strerror(reason)))")
         }
         return temporary
     }
+
+    /// `O_TMPFILE`, a macro that Swift does not see.
+    private static let withoutName = O_DIRECTORY | 0o20000000
+
+    /// Whether open files can be opened and linked by the names that `/proc` gives them.
+    private static let hasDescriptorNames = access("/proc/self/fd", X_OK) == 0
 
     /// Syncs every file to the disk, then gives each its final name. The folders are synced at the end of a run (`syncFolders`): a name that a power failure takes
     /// back is one that the next run makes again.
@@ -47,12 +73,12 @@ struct OutputTransaction: ~Copyable {
     mutating func commit() throws(RunError) -> [[Int64]] {
         var stamps: [[Int64]] = []
         for file in pending {
-            let status = FileStatus(file.temporary)
+            let open = FileStatus(descriptor: file.descriptor), status = file.temporary.map { FileStatus($0) } ?? open
             // Some savers put another file in the place of the one that they are given.
-            if let status, let open = FileStatus(descriptor: file.descriptor), open.inode == status.inode, open.device == status.device {
-                try Self.sync(file.descriptor, file.temporary)
+            if let status, let open, open.inode == status.inode, open.device == status.device {
+                try Self.sync(file.descriptor, file.final)
             } else {
-                try Self.sync(file.temporary)
+                try Self.sync(file.path)
             }
             stamps.append(status.map { [$0.size, $0.modified] } ?? [])
             guard status?.size != 0 else { throw RunError(.inputOutput, "'\(file.final)' was not written: its temporary file is empty") }
@@ -66,11 +92,11 @@ struct OutputTransaction: ~Copyable {
                 let kept = TemporaryFiles.uniqueName(in: Path.directory(file.final), prefix: ".aquatint-", suffix: ".old")
                 if link(file.final, kept) == 0 { old = kept }
             }
-            guard rename(file.temporary, file.final) == 0 else {
-                let reason = String(cString: strerror(errno))
+            let code = Self.place(file)
+            guard code == 0 else {
                 if let old { unlink(old) }
                 for (final, old) in replaced { _ = if let old { rename(old, final) } else { unlink(final) } }
-                throw RunError(.cannotCreateOutput, "'\(file.final)' cannot be put in place: \(reason)")
+                throw RunError(.cannotCreateOutput, "'\(file.final)' cannot be put in place: \(String(cString: strerror(code)))")
             }
             replaced.append((file.final, old))
         }
@@ -78,19 +104,36 @@ struct OutputTransaction: ~Copyable {
         return stamps
     }
 
+    /// Gives a file its final name, whatever had it before. Gives the `errno` of what failed.
+    private static func place(_ file: Pending) -> Int32 {
+        if let temporary = file.temporary { return rename(temporary, file.final) == 0 ? 0 : errno }
+        func named(_ name: String) -> Int32 { linkat(AT_FDCWD, file.path, AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0 ? 0 : errno }
+        let code = named(file.final)
+        guard code == EEXIST else { return code }
+        // Only a file that has a name can take the place of another.
+        let temporary = TemporaryFiles.uniqueName(in: Path.directory(file.final), prefix: ".aquatint-", suffix: Path.split(Path.base(file.final)).ext)
+        live.withLock { _ = $0.insert(temporary) }
+        defer { live.withLock { _ = $0.remove(temporary) } }
+        let second = named(temporary)
+        guard second == 0, rename(temporary, file.final) != 0 else { return second }
+        let third = errno
+        unlink(temporary)
+        return third
+    }
+
     /// Lets go of the temporary files, which have their names or are gone.
     private mutating func close() {
         for file in pending where file.descriptor >= 0 { Glibc.close(file.descriptor) }
-        Self.live.withLock { for file in pending { $0.remove(file.temporary) } }
+        let names = pending.compactMap(\.temporary)
+        if !names.isEmpty { Self.live.withLock { $0.subtract(names) } }
         pending = []
     }
 
     deinit {
-        for file in pending {
-            unlink(file.temporary)
-            if file.descriptor >= 0 { Glibc.close(file.descriptor) }
-        }
-        Self.live.withLock { for file in pending { $0.remove(file.temporary) } }
+        let names = pending.compactMap(\.temporary)
+        for name in names { unlink(name) }
+        for file in pending where file.descriptor >= 0 { Glibc.close(file.descriptor) }
+        if !names.isEmpty { Self.live.withLock { $0.subtract(names) } }
     }
 
     /// Temporary names in use by this process, some of which may have their final name by now.
