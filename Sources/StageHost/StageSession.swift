@@ -68,7 +68,7 @@ public final class StageSession: Sendable {
             if let made = result.image, isAway, ["icc_transform", "icc_export", "icc_import", "colourspace"].contains(stage.name) || arguments["output_profile"] != nil || arguments["export_profile"] != nil {
                 result.image = try ManagedColour.forgotten(made)
             }
-            if let made = result.image { result.image = try PictureScale.retagged(made, from: primary) }
+            if let made = result.image { result.image = try ExtendedColours.forgotten(try PictureScale.retagged(made, from: primary)) }
             return StageResult(image: result.image, values: result.values)
         case .pixel, .network:
             let instance = try instance(of: stage, arguments)

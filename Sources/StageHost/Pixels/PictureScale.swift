@@ -84,7 +84,7 @@ extension Image {
 
     /// The image without the host's own header fields, ready to be saved.
     public func withoutHostFields() throws(VipsError) -> Image {
-        let own = [PictureScale.field, ManagedColour.field, GreyPicture.field].filter(fields.contains)
+        let own = [PictureScale.field, ManagedColour.field, GreyPicture.field, ExtendedColours.field].filter(fields.contains)
         return own.isEmpty ? self : try settingFields(own.map { ($0, nil) })
     }
 }
