@@ -85,6 +85,10 @@ public enum JSONSchema {
                 ("options", described("Saver options by libvips' names.", [("type", .string("object"))])),
                 ("metadata", object(choices(["keep", "strip"]))),
                 ("profile", described("keep, a built-in profile, or a file.", [("type", .string("string"))])),
+                ("background", described("What transparency is laid on where the format has none: white, black, '#rrggbb', or numbers from 0 to 255.", [
+                    ("type", strings("string", "number", "array")), ("default", .string("white")),
+                ])),
+                ("dither", described("auto: samples are dithered where they are stored in fewer bits than the input had; none: rounded.", choices(["auto", "none"]))),
             ])),
         ])
         var definitions: [(String, JSON)] = [

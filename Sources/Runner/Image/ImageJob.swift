@@ -137,38 +137,10 @@ struct ImageJob {
         guard let saver = session.library.catalogue.saver(forExtension: ext) else {
             throw ImageFailure("save", "nothing here writes '\(ext)'")
         }
-        let label = "output"
         try session.pipeline.limits.check(image, "becomes")
-        do {
-            let isKept = try output.profileName(in: builder.scope.environment, pipeline: session.pipeline) == nil && output.metadata != .strip
-            // Back to the input's own profile before samples are rounded, unless another is wanted.
-            let grey = try GreyPicture.settled(image)
-            let settled = isKept ? try ManagedColour.restored(grey) : grey
-            var (image, notes) = try OutputFinish(saver: saver.name, inputFormat: opened.format, castFormat: builder.scope.castFormat).apply(settled)
-            for note in notes { context.note(note) }
-            notes = []
-            let environment = builder.scope.environment
-            var options = try VipsStage.options(try output.options(for: saver, in: environment, pipeline: session.pipeline), of: saver.name)
-            let profile = try output.profileName(in: environment, pipeline: session.pipeline)
-            image = try ColourOut(profile: profile.map(session.stages.files.profile), isStripped: output.metadata == .strip).apply(image)
-            image = try image.withoutHostFields()
-            if output.metadata == .strip { options.merge(Self.stripping(saver), uniquingKeysWith: { own, _ in own }) }
-            return PreparedOutput(image: image, saver: saver.name, options: options, traces: builder.trace)
-        } catch let error as VipsError {
-            throw ImageFailure(error, code: "save", stage: label)
-        } catch let error as StageError {
-            throw ImageFailure(error, stage: label)
-        } catch let error as Diagnostics {
-            throw ImageFailure(error, stage: label)
-        } catch {
-            throw ImageFailure("save", stage: label, "\(error)")
-        }
-    }
-
-    /// `strip` became `keep` in libvips 8.15.
-    private static func stripping(_ saver: StageDescription) -> [String: Argument] {
-        if saver.parameter("keep") != nil { return ["keep": "none"] }
-        return saver.parameter("strip") != nil ? ["strip": true] : [:]
+        let made = try FinishedOutput(image, output, saver: saver, fileExtension: ext, session: session, inputFormat: opened.format, scope: builder.scope)
+        for note in made.notes { context.note(note) }
+        return PreparedOutput(image: made.image, saver: saver.name, options: made.options, traces: builder.trace)
     }
 
     /// What a stage said while pixels were computed.

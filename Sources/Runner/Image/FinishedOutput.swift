@@ -1,0 +1,47 @@
+internal import PipelineLanguage
+internal import StageHost
+internal import Vips
+
+/// A pipeline's result as one of its files will hold it: profile, depth and alpha settled, saver options typed. Not computed yet.
+struct FinishedOutput {
+    let image: Image
+    let options: [String: Argument]
+    /// What the user should know about it.
+    let notes: [String]
+
+    init(_ result: Image, _ output: OutputSpec, saver: StageDescription, fileExtension: String, session: RunSession, inputFormat: BandFormat, scope: ImageScope) throws(ImageFailure) {
+        let environment = scope.environment, pipeline = session.pipeline
+        do {
+            let profile = try output.profileName(in: environment, pipeline: pipeline)
+            let isStripped = output.metadata == .strip
+            // Back to the input's own profile before samples are rounded, unless another is wanted.
+            let grey = try GreyPicture.settled(result)
+            let settled = profile == nil && !isStripped ? try ManagedColour.restored(grey) : grey
+            let given = try output.options(for: saver, in: environment, pipeline: pipeline)
+            var finish = OutputFinish(saver: saver.name, inputFormat: inputFormat, castFormat: scope.castFormat)
+            finish.fileExtension = fileExtension.lowercased()
+            finish.colour = ColourOut(profile: profile.map(session.stages.files.profile), isStripped: isStripped)
+            finish.background = try output.backgroundColour(in: environment, pipeline: pipeline)
+            finish.dithers = output.dither == .auto
+            finish.bitDepth = OutputFinish.bitDepth(given)
+            let finished = try finish.apply(settled)
+            (image, notes) = (try finished.image.withoutHostFields(), finished.notes)
+            let typed = try VipsStage.options(given, of: saver.name)
+            options = isStripped ? typed.merging(Self.stripping(saver)) { own, _ in own } : typed
+        } catch let error as VipsError {
+            throw ImageFailure(error, code: "save", stage: "output")
+        } catch let error as StageError {
+            throw ImageFailure(error, stage: "output")
+        } catch let error as Diagnostics {
+            throw ImageFailure(error, stage: "output")
+        } catch {
+            throw ImageFailure("save", stage: "output", "\(error)")
+        }
+    }
+
+    /// `strip` became `keep` in libvips 8.15.
+    private static func stripping(_ saver: StageDescription) -> [String: Argument] {
+        if saver.parameter("keep") != nil { return ["keep": "none"] }
+        return saver.parameter("strip") != nil ? ["strip": true] : [:]
+    }
+}
