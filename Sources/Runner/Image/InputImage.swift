@@ -31,6 +31,7 @@ struct InputImage {
             let header = try Image.load(path, loader: loader, access: isStreamed ? .sequential : .random, options: options)
             try pipeline.limits.check(header, "has")
             try pipeline.limits.checkCompression(of: header, fileBytes: FileStatus(path)?.size ?? 0)
+            let colour = try InputColour(header, path: path, loader: loader, context: context)
             if !isSeveral, header.pagesInFile > 1 {
                 context.note("has \(header.pagesInFile) pages; the first is used (input: {pages: all} takes every one)")
             }
@@ -43,7 +44,7 @@ struct InputImage {
                 }
                 // A thumbnail is decoded from top to bottom, once: whatever reads it in another order needs its pixels kept.
                 let frame = isStreamable && streaming.allows ? small : try small.materialised()
-                return InputImage(frames: [try frame.taggedAsOpened()], facts: facts, format: header.format, firstStageIsDone: true)
+                return InputImage(frames: [try colour.applied(to: frame.taggedAsOpened())], facts: facts, format: header.format, firstStageIsDone: true)
             }
             var image = header
             let isTurned = pipeline.input.autorot && header.orientation > 1
@@ -52,7 +53,7 @@ struct InputImage {
             }
             // Pages first: turned as one tall image they would lie side by side.
             var frames: [Image] = []
-            for page in try split(image) { frames.append(try decoded(page, isUpright: !isTurned).taggedAsOpened()) }
+            for page in try split(image) { frames.append(try colour.applied(to: try decoded(page, isUpright: !isTurned).taggedAsOpened())) }
             return InputImage(frames: frames, facts: facts, format: frames.first?.format ?? image.format)
         } catch let error as ImageFailure {
             throw error
