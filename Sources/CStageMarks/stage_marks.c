@@ -20,6 +20,8 @@ typedef struct {
     /* 1 + the slot of the thread that was hit, 0: it held none. */
     _Atomic int32_t signal_slot;
     mark_slot slots[AQT_MARK_SLOTS];
+    /* 0: nothing; otherwise the number of an image + 1, and its phase in the lowest byte. */
+    _Atomic uint64_t flights[AQT_FLIGHT_SLOTS];
 } mark_board;
 
 static _Atomic(mark_board *) the_board;
@@ -62,6 +64,22 @@ void aqt_mark_leave(int32_t mark) {
     int32_t slot = mark % (AQT_MARK_SLOTS + 1) - 1;
     current = mark / (AQT_MARK_SLOTS + 1);
     if (slot >= 0) atomic_store(&board->slots[slot].is_used, 0);
+}
+
+void aqt_flight_set(int32_t place, int64_t image, int32_t phase) {
+    mark_board *board = atomic_load_explicit(&the_board, memory_order_relaxed);
+    if (!board || place < 0 || place >= AQT_FLIGHT_SLOTS) return;
+    atomic_store_explicit(&board->flights[place], ((uint64_t)image + 1) << 8 | ((uint64_t)phase & 0xFF), memory_order_release);
+}
+
+int32_t aqt_flight_read(const void *memory, int32_t place, int64_t *image, int32_t *phase) {
+    const mark_board *board = memory;
+    if (place < 0 || place >= AQT_FLIGHT_SLOTS) return 0;
+    uint64_t word = atomic_load_explicit(&board->flights[place], memory_order_acquire);
+    if (word == 0) return 0;
+    *image = (int64_t)(word >> 8) - 1;
+    *phase = (int32_t)(word & 0xFF);
+    return 1;
 }
 
 static void on_fault(int number) {

@@ -71,6 +71,27 @@ public final class WorkerBoard: Sendable {
         }
     }
 
+    /// How far the worker is with each image that it has in hand, and has begun.
+    ///
+    /// - Parameter places: how many images it takes.
+    public func flights(places: Int) -> [(image: Int, phase: Int32)] {
+        (0..<Int32(min(places, Self.mostFlights))).compactMap { place in
+            var image: Int64 = 0, phase: Int32 = 0
+            return aqt_flight_read(memory, place, &image, &phase) == 0 ? nil : (Int(image), phase)
+        }
+    }
+
+    /// Images that a worker can have in hand.
+    public static let mostFlights = Int(AQT_FLIGHT_SLOTS)
+
+    /// Says how far this process is with an image: for the supervisor to look at, which costs neither of them a message.
+    ///
+    /// - Parameters:
+    ///   - place: which of the images in hand, from 0: one for each.
+    ///   - image: its number, from 0; nil: the place is free.
+    ///   - phase: 0...255.
+    public static func setFlight(_ place: Int, image: Int?, phase: Int32 = 0) { aqt_flight_set(Int32(clamping: place), Int64(image ?? -1), phase) }
+
     /// Makes the board of that descriptor the one that this process writes to for the rest of its life, and has faults recorded on it.
     public static func attach(_ descriptor: Int32) {
         let memory = mmap(nil, aqt_mark_board_size(), PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0)

@@ -3,7 +3,7 @@ import Glibc
 
 extension VipsLibrary {
     /// A file format that this libvips reads or writes: one loader or saver.
-    public struct Format: Sendable, Hashable {
+    public struct Format: Sendable {
         public enum Direction: Sendable, Hashable { case load, save }
 
         /// The operation: `"jpegload"`, `"jpegsave"`.
@@ -17,8 +17,8 @@ extension VipsLibrary {
         /// Not hardened against hostile files.
         public let isUntrusted: Bool
 
-        /// Whether a loader recognises its files by their content. One that cannot goes by the suffix.
-        let readsSignature: Bool
+        /// Recognises a loader's files by their content. nil: it goes by the suffix.
+        let readsSignature: (@convention(c) (UnsafePointer<CChar>?) -> gboolean)?
 
         func hasSuffix(of path: String) -> Bool {
             let path = path.lowercased()
@@ -62,8 +62,8 @@ extension VipsLibrary {
                 next += 1
             }
         }
-        let readsSignature = direction == .load
-            && pointer.assumingMemoryBound(to: VipsForeignLoadClass.self).pointee.is_a != nil
+        // Classes of libvips stay for ever.
+        let readsSignature = direction == .load ? pointer.assumingMemoryBound(to: VipsForeignLoadClass.self).pointee.is_a : nil
         return Format(
             nickname: nickname, direction: direction, summary: operation.summary, suffixes: suffixes,
             isUntrusted: operation.isUntrusted, readsSignature: readsSignature)
@@ -72,9 +72,8 @@ extension VipsLibrary {
     /// The first loader that recognises the file, as `vips_foreign_find_load` finds it, but with the name taken as it is: that function
     /// would cut `holiday [2024].jpg` at the bracket and read options from it.
     static func loader(forFile path: String) -> Format? {
-        loaders.first { format in
-            format.readsSignature ? vips_foreign_is_a(format.nickname, path) != 0 : format.hasSuffix(of: path)
-        }
+        // Not by `vips_foreign_is_a`, which walks all classes for the one that is meant.
+        loaders.first { format in format.readsSignature.map { $0(path) != 0 } ?? format.hasSuffix(of: path) }
     }
 }
 

@@ -115,6 +115,10 @@ extension Image {
         return copy
     }
 
+    /// Adds a number to the metadata of an image that nobody else has yet: one that was just opened or made. A copy, which would share the pixels all the same, copies
+    /// every other field.
+    public func setOwnField(_ name: String, _ value: Double) { vips_image_set_double(pointer, name, value) }
+
     /// Members of the C struct; `vips_image_set` would add a metadata item of the same name beside them.
     private static let headerFields: Set<String> = [
         "width", "height", "bands", "format", "coding", "interpretation", "xoffset", "yoffset", "xres", "yres", "filename",

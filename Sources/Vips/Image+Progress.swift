@@ -5,10 +5,13 @@ extension Image {
     /// The same image, telling `body` how far it is, again and again while the pixels of it, or of anything made from it, are
     /// computed.
     ///
-    /// - Parameter body: called on a thread of libvips, with pixels done and in total. Return `false` to stop:
+    /// - Parameters:
+    ///   - fields: metadata that the copy is to be without.
+    ///   - body: called on a thread of libvips, with pixels done and in total. Return `false` to stop:
     ///   whoever asked for the pixels gets an error. Once stopped, stopped for good.
-    public func onProgress(_ body: @escaping @Sendable (_ done: Int64, _ total: Int64) -> Bool) throws(VipsError) -> Image {
+    public func onProgress(removing fields: [String] = [], _ body: @escaping @Sendable (_ done: Int64, _ total: Int64) -> Bool) throws(VipsError) -> Image {
         let copy = try Operation.image("copy", ["in": .image(self)])
+        for field in fields { _ = vips_image_remove(copy.pointer, field) }
         vips_image_set_progress(copy.pointer, 1)
         let observer = Unmanaged.passRetained(ProgressObserver(body))
         let handler = cvips_connect_eval(copy.pointer, { image, progress, data in

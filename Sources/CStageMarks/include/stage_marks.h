@@ -1,6 +1,6 @@
 /* What a worker process is doing, in memory that it shares with its supervisor: readable however the worker ended.
  *
- *     supervisor  <-- reads --  | signal | slot | what each thread calls ... |  <-- writes --  worker
+ *     supervisor  <-- reads --  | signal | slot | what each thread calls ... | how far each image is ... |  <-- writes --  worker
  *
  * A thread that enters foreign code (a plug-in, the inference engine) takes a slot and writes what it calls; it clears the slot when the call returns. A
  * handler of the signals that end a process writes which signal came and which slot its thread holds, and lets the signal have its way.
@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { AQT_MARK_SLOTS = 64, AQT_MARK_TEXT = 240 };
+enum { AQT_MARK_SLOTS = 64, AQT_MARK_TEXT = 240, AQT_FLIGHT_SLOTS = 512 };
 
 /* The bytes of a board. Zeros are an empty one. */
 size_t aqt_mark_board_size(void);
@@ -25,6 +25,12 @@ void aqt_marks_attach(void *board);
 /* Says what the calling thread is about to call. Returns what aqt_mark_leave() wants. Calls nest. */
 int32_t aqt_mark_enter(const char *text);
 void aqt_mark_leave(int32_t mark);
+
+/* Says how far an image is: a place for each image in hand, below AQT_FLIGHT_SLOTS. An image is known by its number, from 0, below 2^48; a phase is 0...255.
+ * Image -1 in phase 0: the place is free. */
+void aqt_flight_set(int32_t place, int64_t image, int32_t phase);
+/* For the supervisor: the image and phase of a place. Returns 0 where it is free. */
+int32_t aqt_flight_read(const void *board, int32_t place, int64_t *image, int32_t *phase);
 
 /* Handles the signals that end a process for a fault of its own. Once per process. */
 void aqt_marks_handle_faults(void);

@@ -1,4 +1,4 @@
-internal import Foundation
+internal import Glibc
 
 /// What a file says of its colours that libvips does not read: code points of ITU-T H.273 (PNG's `cICP`, `nclx` of AVIF and HEIC, ICC's `cicp`), and gain maps.
 ///
@@ -16,14 +16,11 @@ struct FileColour: Equatable {
     ///   - loader: libvips' for the file.
     ///   - profile: the ICC profile that it has read.
     init(path: String, loader: String, profile: [UInt8]?) {
-        if let file = FileHandle(forReadingAtPath: path) {
-            defer { try? file.close() }
-            let bytes = FileBytes(file)
+        if ["pngload", "jpegload", "heifload"].contains(loader), let bytes = FileBytes(path) {
             switch loader {
             case "pngload": readPNG(bytes)
             case "jpegload": readJPEG(bytes)
-            case "heifload": readHEIF(bytes)
-            default: break
+            default: readHEIF(bytes)
             }
         }
         // What is outside the profile counts more where both are there (PNG, 4.3).
@@ -174,15 +171,33 @@ struct FileColour: Equatable {
     }
 }
 
-/// Parts of a file, read as they are asked for.
-private struct FileBytes {
-    private let file: FileHandle
+/// Parts of a file, read as they are asked for; its first block is kept, where most of them lie.
+private final class FileBytes {
+    private let descriptor: Int32
+    private let head: [UInt8]
 
-    init(_ file: FileHandle) { self.file = file }
+    init?(_ path: String) {
+        descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        head = Self.read(descriptor, 0, 4096)
+    }
+
+    deinit { close(descriptor) }
 
     func read(_ place: Int, _ count: Int, orLess: Bool = false) -> [UInt8]? {
-        guard place >= 0, count >= 0, (try? file.seek(toOffset: UInt64(place))) != nil, let data = try? file.read(upToCount: count), orLess || data.count == count, !data.isEmpty else { return nil }
-        return Array(data)
+        guard place >= 0, count >= 0 else { return nil }
+        if count <= head.count - place { return Array(head[place..<place + count]) }
+        let bytes = Self.read(descriptor, place, count)
+        return !bytes.isEmpty && (orLess || bytes.count == count) ? bytes : nil
+    }
+
+    private static func read(_ descriptor: Int32, _ place: Int, _ count: Int) -> [UInt8] {
+        // A length comes from the file: no more is set aside than the file has.
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, place < Int(status.st_size) else { return [] }
+        return [UInt8](unsafeUninitializedCapacity: min(count, Int(status.st_size) - place)) { buffer, initialized in
+            initialized = max(0, pread(descriptor, buffer.baseAddress, buffer.count, off_t(place)))
+        }
     }
 }
 

@@ -25,7 +25,7 @@ struct FinishedOutput {
             finish.dithers = output.dither == .auto
             finish.bitDepth = OutputFinish.bitDepth(given)
             let finished = try finish.apply(settled)
-            (image, notes) = (try finished.image.withoutHostFields(), finished.notes)
+            (image, notes) = finished
             let typed = try VipsStage.options(given, of: saver.name)
             options = isStripped ? typed.merging(Self.stripping(saver)) { own, _ in own } : typed
         } catch let error as VipsError {

@@ -152,7 +152,7 @@ struct ImageJob {
     private func save(_ output: PreparedOutput, to path: String, for final: String, from start: Double, _ share: Double) throws(ImageFailure) {
         let context = context, progress = progress
         do {
-            let watched = try output.image.onProgress { done, total in
+            let watched = try output.image.onProgress(removing: Image.hostFields) { done, total in
                 if total > 0 { progress(start + share * Double(done) / Double(total)) }
                 return !context.isCancelled
             }

@@ -44,7 +44,8 @@ struct InputImage {
                 }
                 // A thumbnail is decoded from top to bottom, once: whatever reads it in another order needs its pixels kept.
                 let frame = isStreamable && streaming.allows ? small : try small.materialised()
-                return InputImage(frames: [try colour.applied(to: frame.taggedAsOpened())], facts: facts, format: header.format, firstStageIsDone: true)
+                frame.tagAsOpened()
+                return InputImage(frames: [try colour.applied(to: frame)], facts: facts, format: header.format, firstStageIsDone: true)
             }
             var image = header
             let isTurned = pipeline.input.autorot && header.orientation > 1
@@ -53,7 +54,9 @@ struct InputImage {
             }
             // Pages first: turned as one tall image they would lie side by side.
             var frames: [Image] = []
-            for page in try split(image) { frames.append(try colour.applied(to: try decoded(page, isUpright: !isTurned).taggedAsOpened())) }
+            for page in try split(image) { frames.append(try colour.applied(to: try decoded(page, isUpright: !isTurned))) }
+            // Each was opened or made here.
+            for frame in frames { frame.tagAsOpened() }
             return InputImage(frames: frames, facts: facts, format: frames.first?.format ?? image.format)
         } catch let error as ImageFailure {
             throw error

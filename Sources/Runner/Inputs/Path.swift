@@ -29,8 +29,11 @@ enum Path {
     }
 
     /// Absolute, with `.`, `..` and double slashes taken out by text alone.
-    static func absolute(_ path: String) -> String {
-        let whole = path.utf8.first == slash ? path : join(FileManager.default.currentDirectoryPath, path)
+    static func absolute(_ path: String) -> String { absolute(path, in: path.utf8.first == slash ? "" : FileManager.default.currentDirectoryPath) }
+
+    /// - Parameter current: the folder that a relative path is relative to.
+    static func absolute(_ path: String, in current: String) -> String {
+        let whole = path.utf8.first == slash ? path : join(current, path)
         // Most are plain already, and there may be a hundred thousand of them.
         guard needsCleaning(whole) else { return whole }
         var parts: [Substring.UTF8View] = []

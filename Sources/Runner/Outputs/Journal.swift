@@ -41,6 +41,8 @@ final class Journal: Sendable {
     /// Why what is there cannot be read; nil where nothing is there.
     let problem: RunError?
     private let folder: String
+    /// What relative paths are relative to: asked for once, since there may be a million.
+    private let current = FileManager.default.currentDirectoryPath
     private let entries: Mutex<[PathKey: Entry]>
     private let file = Mutex(-1 as Int32)
 
@@ -71,7 +73,7 @@ final class Journal: Sendable {
     func standing(input: String, status: FileStatus, recipe: String, outputs: [String]) -> Standing {
         let wanted = outputs.map(place)
         guard let first = wanted.first, let entry = entries.withLock({ $0[PathKey(first)] }) else { return .outOfDate }
-        guard entry.recipe == recipe, PathKey(entry.input) == PathKey(Path.absolute(input)), entry.content.size == status.size, entry.outputs.count == wanted.count else { return .outOfDate }
+        guard entry.recipe == recipe, PathKey(entry.input) == PathKey(Path.absolute(input, in: current)), entry.content.size == status.size, entry.outputs.count == wanted.count else { return .outOfDate }
         for (output, path) in zip(entry.outputs, wanted) where PathKey(output.path) != PathKey(path) || output != self.output(path) { return .outOfDate }
         if entry.content.modified == status.modified { return .upToDate }
         return entry.content.hash.map { .ifContentIs(hash: $0) } ?? .outOfDate
@@ -85,7 +87,7 @@ final class Journal: Sendable {
             guard let written, written.indices.contains(index), written[index].count == 2 else { return output(place(path)) }
             return Output(path: place(path), size: written[index][0], modified: written[index][1])
         }
-        let entry = Entry(recipe: recipe, input: Path.absolute(input), content: content, outputs: made)
+        let entry = Entry(recipe: recipe, input: Path.absolute(input, in: current), content: content, outputs: made)
         guard let first = entry.outputs.first else { return }
         let line = JournalText.line(entry)
         try locked { descriptor, size throws(RunError) in
@@ -114,7 +116,7 @@ final class Journal: Sendable {
     // MARK: files
 
     private func place(_ output: String) -> String {
-        let whole = Path.absolute(output)
+        let whole = Path.absolute(output, in: current)
         return whole.utf8.starts(with: folder.utf8) && whole.utf8.dropFirst(folder.utf8.count).first == UInt8(ascii: "/")
             ? String(whole.utf8.dropFirst(folder.utf8.count + 1)) ?? whole : whole
     }

@@ -8,7 +8,8 @@ import Synchronization
 /// Temporary names are `.aquatint-<process id>-<number>@<place><extension>`: a later run tells by the process id whether one is a leftover,
 /// and by the place whether it is the one to tell: process ids mean nothing on another machine, or in another container.
 struct OutputTransaction: ~Copyable {
-    private var pending: [(temporary: String, final: String)] = []
+    /// With the temporary file as it was made, open: what is synced is what lies there.
+    private var pending: [(temporary: String, final: String, descriptor: Int32)] = []
     private static let counter = Atomic<Int>(0)
 
     init() {}
@@ -25,13 +26,13 @@ struct OutputTransaction: ~Copyable {
         }
         let temporary = Self.uniqueName(in: folder, prefix: ".aquatint-", suffix: Path.split(Path.base(final)).ext)
         Self.live.withLock { _ = $0.insert(temporary) }
-        pending.append((temporary, final))
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+        let reason = errno
+        pending.append((temporary, final, descriptor))
         guard descriptor >= 0 else {
-            let code = errno, isBroken = [ENOSPC, EDQUOT, EIO].contains(code)
-            throw RunError(isBroken ? .inputOutput : .cannotCreateOutput, "nothing can be written in '\(folder.isEmpty ? "." : folder)': \(String(cString: strerror(code)))")
+            let isBroken = [ENOSPC, EDQUOT, EIO].contains(reason)
+            throw RunError(isBroken ? .inputOutput : .cannotCreateOutput, "nothing can be written in '\(folder.isEmpty ? "." : folder)': \(String(cString: strerror(reason)))")
         }
-        close(descriptor)
         return temporary
     }
 
@@ -51,8 +52,13 @@ struct OutputTransaction: ~Copyable {
     mutating func commit() throws(RunError) -> [[Int64]] {
         var stamps: [[Int64]] = []
         for file in pending {
-            try Self.sync(file.temporary)
             let status = FileStatus(file.temporary)
+            // Some savers put another file in the place of the one that they are given.
+            if let status, let open = FileStatus(descriptor: file.descriptor), open.inode == status.inode, open.device == status.device {
+                try Self.sync(file.descriptor, file.temporary)
+            } else {
+                try Self.sync(file.temporary)
+            }
             stamps.append(status.map { [$0.size, $0.modified] } ?? [])
             guard status?.size != 0 else { throw RunError(.inputOutput, "'\(file.final)' was not written: its temporary file is empty") }
         }
@@ -73,13 +79,22 @@ struct OutputTransaction: ~Copyable {
             }
             replaced.append((file.final, old))
         }
-        Self.live.withLock { for file in pending { $0.remove(file.temporary) } }
-        pending = []
+        close()
         return stamps
     }
 
+    /// Lets go of the temporary files, which have their names or are gone.
+    private mutating func close() {
+        for file in pending where file.descriptor >= 0 { Glibc.close(file.descriptor) }
+        Self.live.withLock { for file in pending { $0.remove(file.temporary) } }
+        pending = []
+    }
+
     deinit {
-        for file in pending { unlink(file.temporary) }
+        for file in pending {
+            unlink(file.temporary)
+            if file.descriptor >= 0 { Glibc.close(file.descriptor) }
+        }
         Self.live.withLock { for file in pending { $0.remove(file.temporary) } }
     }
 
@@ -103,7 +118,11 @@ struct OutputTransaction: ~Copyable {
             let isOurs = errno == EMFILE || errno == ENFILE
             throw RunError(isOurs ? .someFailed : .inputOutput, "'\(path)' was written but cannot be opened again: \(String(cString: strerror(errno)))")
         }
-        defer { close(descriptor) }
+        defer { Glibc.close(descriptor) }
+        try sync(descriptor, path)
+    }
+
+    private static func sync(_ descriptor: Int32, _ path: String) throws(RunError) {
         guard fsync(descriptor) == 0 || errno == EINVAL || errno == EROFS else {
             throw RunError(.inputOutput, "'\(path)' cannot be written to the disk: \(String(cString: strerror(errno)))")
         }

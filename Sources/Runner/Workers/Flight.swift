@@ -3,7 +3,11 @@ internal import Synchronization
 
 /// An image that a worker was given, and what becomes of it.
 final class Flight: Sendable {
-    enum Phase: Sendable { case waiting, computing, committing }
+    enum Phase: Int32, Sendable, Comparable {
+        case waiting, computing, committing
+
+        static func < (left: Phase, right: Phase) -> Bool { left.rawValue < right.rawValue }
+    }
 
     enum Outcome: Sendable {
         case made(MadeImage)
@@ -38,26 +42,25 @@ final class Flight: Sendable {
     var index: Int { planned.index }
     var phase: Phase { state.withLock { $0.phase } }
 
-    /// - Parameter limit: seconds that it has from now on; nil: any number.
-    func begin(limit: Double?) {
-        state.withLock { state in
-            state.phase = .computing
-            state.deadline = limit.map { .now + .seconds($0) }
+    /// Takes note of how far it is. A flight never goes back.
+    ///
+    /// - Parameter limit: seconds that it has, from the moment that it is seen to be computed; nil: any number. What then is left waits for a disk, for which no image
+    ///   is to blame.
+    func reached(_ phase: Phase, limit: Double?) {
+        let hasBegun = state.withLock { state in
+            guard phase > state.phase else { return false }
+            defer { state.phase = phase }
+            state.deadline = phase == .computing ? limit.map { .now + .seconds($0) } : nil
+            return state.phase == .waiting
         }
-        progress(.begun)
-    }
-
-    /// What is left waits for a disk, for which no image is to blame.
-    func commit() {
-        state.withLock { state in
-            state.phase = .committing
-            state.deadline = nil
-        }
+        if hasBegun { progress(.begun) }
     }
 
     func isOverdue(at now: SuspendingClock.Instant) -> Bool { state.withLock { state in state.deadline.map { now > $0 } ?? false } }
 
     func end(_ outcome: Outcome) {
+        // Small ones are made before anybody has looked.
+        if case .lost = outcome {} else { reached(.committing, limit: nil) }
         state.withLock { $0.outcome = outcome }
         isDone.signal()
     }

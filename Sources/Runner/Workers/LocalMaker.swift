@@ -22,7 +22,7 @@ final class LocalMaker: ImageMaker {
         self.session = session
         self.memory = memory
         computing = DispatchSemaphore(value: lanes)
-        places = lanes + Self.waitingForDisk
+        places = min(lanes + Self.waitingForDisk, WorkerBoard.mostFlights)
     }
 
     /// The next image is computed while the files of the last ones are synced to the disk, which takes longer than computing a small one: several syncs at a time cost a

@@ -3,16 +3,11 @@ internal import Synchronization
 
 /// A message as it travels.
 ///
-/// Most are JSON. Those that come several times an image have a form of a few bytes, since JSON would take a tenth of the time of a small picture.
+/// Most are JSON. Those that come with every image are ``PackedBytes``.
 protocol Message: Codable {
-    /// The short form, which must not begin with `{`; nil: JSON.
-    var shortForm: [UInt8]? { get }
-    init?(shortForm: [UInt8])
-}
-
-extension Message {
-    var shortForm: [UInt8]? { nil }
-    init?(shortForm: [UInt8]) { return nil }
+    /// As bytes that do not begin with `{`; nil: JSON.
+    var packed: [UInt8]? { get }
+    init?(packed: [UInt8])
 }
 
 /// Messages over a socket: the length in four bytes, least significant first, then that many bytes.
@@ -21,6 +16,7 @@ extension Message {
 final class MessageChannel: Sendable {
     let descriptor: Int32
     private let sending = Mutex<Void>(())
+    private let arrived = Mutex(Arrived())
     private static let maximum = 64 << 20
 
     /// Takes the descriptor over.
@@ -31,10 +27,11 @@ final class MessageChannel: Sendable {
     /// - Returns: whether the other side still listens.
     @discardableResult
     func send(_ message: some Message) -> Bool {
-        guard let body = message.shortForm.map({ Data($0) }) ?? (try? JSONEncoder().encode(message)) else { return false }
-        var bytes = Data(capacity: body.count + 4)
+        guard let body = message.packed ?? (try? JSONEncoder().encode(message)).map({ Array($0) }) else { return false }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(body.count + 4)
         withUnsafeBytes(of: UInt32(clamping: body.count).littleEndian) { bytes.append(contentsOf: $0) }
-        bytes.append(body)
+        bytes += body
         return sending.withLock { _ in
             bytes.withUnsafeBytes { raw in
                 var sent = 0
@@ -61,21 +58,32 @@ final class MessageChannel: Sendable {
         guard let head = read(4) else { return nil }
         let count = head.enumerated().reduce(0) { $0 | Int($1.element) << (8 * $1.offset) }
         guard count <= Self.maximum, let body = read(count) else { return nil }
-        return body.first == UInt8(ascii: "{") ? try? JSONDecoder().decode(Received.self, from: body) : Received(shortForm: Array(body))
+        return body.first == UInt8(ascii: "{") ? try? JSONDecoder().decode(Received.self, from: Data(body)) : Received(packed: body)
     }
 
-    private func read(_ count: Int) -> Data? {
-        var data = Data(count: count)
-        let isWhole = data.withUnsafeMutableBytes { raw in
-            var filled = 0
-            while filled < raw.count, let base = raw.baseAddress {
-                let part = Glibc.read(descriptor, base + filled, raw.count - filled)
+    /// The next bytes. As many are taken from the socket at once as there are.
+    private func read(_ count: Int) -> [UInt8]? {
+        arrived.withLock { arrived in
+            while arrived.bytes.count - arrived.start < count {
+                arrived.bytes.removeFirst(arrived.start)
+                arrived.start = 0
+                let wanted = max(count - arrived.bytes.count, 4096)
+                let part = withUnsafeTemporaryAllocation(byteCount: wanted, alignment: 1) { buffer in
+                    let part = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
+                    if part > 0 { arrived.bytes.append(contentsOf: buffer[..<part]) }
+                    return part
+                }
                 if part < 0, errno == EINTR { continue }
-                guard part > 0 else { return false }
-                filled += part
+                guard part > 0 else { return nil }
             }
-            return true
+            defer { arrived.start += count }
+            return Array(arrived.bytes[arrived.start..<(arrived.start + count)])
         }
-        return isWhole ? data : nil
+    }
+
+    /// What was read and not yet taken.
+    private struct Arrived {
+        var bytes: [UInt8] = []
+        var start = 0
     }
 }

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Synchronization
 
 /// Resident memory of processes, from `/proc`.
 enum ProcessMemory {
@@ -31,8 +32,19 @@ enum ProcessMemory {
 struct PeakMemory {
     private init() {}
 
-    /// Forgets the peak so far. Where several images are in flight, each sees the peak of all.
+    private static let lastReset = Mutex<ContinuousClock.Instant?>(nil)
+    /// Images that take less than this are measured together.
+    private static let shortest = Duration.milliseconds(20)
+
+    /// Forgets the peak so far. Where several images are in flight, each sees the peak of all, and of those small ones that were made just before.
     static func begin() -> PeakMemory {
+        let isDue = lastReset.withLock { last in
+            let now = ContinuousClock.now
+            if let last, now - last < shortest { return false }
+            last = now
+            return true
+        }
+        guard isDue else { return PeakMemory() }
         let file = open("/proc/self/clear_refs", O_WRONLY | O_CLOEXEC)
         if file >= 0 {
             _ = write(file, "5", 1)

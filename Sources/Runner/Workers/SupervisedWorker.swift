@@ -50,7 +50,7 @@ final class SupervisedWorker: Sendable {
         self.ingredients = ingredients
         state = Monitor(State(reserve: reserve))
         (self.setup, self.limits, self.stageLabel) = (setup, limits, stageLabel)
-        places = setup.lanes + LocalMaker.waitingForDisk
+        places = min(setup.lanes + LocalMaker.waitingForDisk, WorkerBoard.mostFlights)
     }
 
     /// Images in hand.
@@ -248,10 +248,13 @@ final class SupervisedWorker: Sendable {
         }
         for folder in Set(flights.flatMap(\.planned.outputs).map(Path.directory)) { OutputTransaction.clear(of: process.process, in: folder) }
         let failure = FailedImage(verdict?.failure ?? failure(of: end))
-        let computing = flights.filter { $0.phase == .computing }.count
+        // As it was in the end, whenever it was looked at last.
+        let phases = Dictionary(process.flights(places: places), uniquingKeysWith: { first, _ in first })
+        let isComputed = { (flight: Flight) in phases[flight.index] == .computing }
+        let computing = flights.filter(isComputed).count
         for flight in flights {
             let blame: Flight.Blame = if verdict == nil, end.signal == nil, end.status == WorkerMain.givesWay { .none } else if let index = verdict?.index { index == flight.index ? .certain : .none }
-                else if flight.phase != .computing { .none }
+                else if !isComputed(flight) { .none }
                 else { computing == 1 ? .certain : .suspected }
             flight.end(.lost(failure, blame))
         }
@@ -267,9 +270,10 @@ final class SupervisedWorker: Sendable {
         func flight(_ index: Int) -> Flight? { state.withLock { $0.flights[index] } }
         switch answer {
         case .ready, .refused, .prepared: break
-        case .begun(let index): flight(index)?.begin(limit: limits.timeout.map { $0 + WorkerLimits.grace })
-        case .progress(let index, let fraction): flight(index)?.progress(.fraction(fraction))
-        case .committing(let index): flight(index)?.commit()
+        case .progress(let index, let fraction):
+            guard let flight = flight(index) else { return }
+            flight.reached(.computing, limit: limitOfTime)
+            flight.progress(.fraction(fraction))
         case .made(let index, let made, let worker): end(index, .made(made), worker, process)
         case .failed(let index, let failure, let worker): end(index, .failed(failure), worker, process)
         }
@@ -297,6 +301,10 @@ final class SupervisedWorker: Sendable {
         guard let process = state.withLock({ $0.process ?? $0.starting }) else { return }
         // A process that a plug-in has started may hold the socket for ever.
         if process.hasEnded { return process.channel.cut() }
+        let flights = state.withLock { $0.process === process ? $0.flights : [:] }
+        if !flights.isEmpty {
+            for (index, phase) in process.flights(places: places) { flights[index]?.reached(phase, limit: limitOfTime) }
+        }
         let now = SuspendingClock.now, resident = process.resident ?? 0, activity = process.processorTime ?? 0
         state.withLock { state in
             guard state.process === process || state.starting === process, state.verdict == nil else { return }
@@ -316,6 +324,9 @@ final class SupervisedWorker: Sendable {
             if state.verdict != nil { process.kill() }
         }
     }
+
+    /// Seconds for an image, with the time that it has to give up by itself.
+    private var limitOfTime: Double? { limits.timeout.map { $0 + WorkerLimits.grace } }
 
     private func timeoutFailure(_ process: WorkerProcess) -> ImageFailure {
         let call = process.call

@@ -8,7 +8,8 @@ internal import Vips
 /// The process that makes images for a supervisor: `aquatint worker`, started by ``WorkerProcess``.
 ///
 ///     supervisor ── begin, prepare, make, make, ... ──▶ reads orders ──▶ threads, one for each image in hand
-///                ◀── ready, begun, progress, made, ... ────────────────────┘
+///                ◀── ready, progress, made, ... ───────────────────────────┤
+///                ◀── (memory) what is called, how far each image is ────────┘
 ///
 /// It ends when the supervisor closes the channel, or is gone: nothing partial stays behind then.
 public final class WorkerMain: Sendable {
@@ -17,6 +18,7 @@ public final class WorkerMain: Sendable {
     private let maker = Mutex<LocalMaker?>(nil)
     private let waiting = Mutex<[PlannedImage]>([])
     private let arrived = DispatchSemaphore(value: 0)
+    private let lastResident = Mutex<(time: ContinuousClock.Instant, bytes: Int)>((.now - .seconds(1), 0))
     private let starting = DispatchQueue(label: "aquatint.start")
 
     /// - Parameters:
@@ -58,8 +60,8 @@ public final class WorkerMain: Sendable {
         do throws(RunError) {
             let maker = try made(setup)
             self.maker.withLock { $0 = maker }
-            for _ in 0..<maker.places {
-                let thread = Thread { [self] in serve(maker) }
+            for place in 0..<maker.places {
+                let thread = Thread { [self] in serve(maker, place) }
                 // What libvips recurses through, as deep as pipelines go.
                 thread.stackSize = 8 << 20
                 thread.start()
@@ -102,7 +104,8 @@ public final class WorkerMain: Sendable {
         }
     }
 
-    private func serve(_ maker: LocalMaker) {
+    /// - Parameter place: which of the images in hand are this thread's.
+    private func serve(_ maker: LocalMaker, _ place: Int) {
         let channel = channel
         while true {
             arrived.wait()
@@ -111,7 +114,7 @@ public final class WorkerMain: Sendable {
             do throws(FailedImage) {
                 let made = try maker.make(planned, while: { true }, progress: { progress in
                     switch progress {
-                    case .begun: channel.send(WorkerAnswer.begun(planned.index))
+                    case .begun: WorkerBoard.setFlight(place, image: planned.index, phase: Flight.Phase.computing.rawValue)
                     case .fraction(let fraction):
                         // As often as anybody looks.
                         let isDue = lastTold.withLock { last in
@@ -123,9 +126,11 @@ public final class WorkerMain: Sendable {
                         if isDue { channel.send(WorkerAnswer.progress(planned.index, fraction)) }
                     case .failed: break
                     }
-                }, committing: { channel.send(WorkerAnswer.committing(planned.index)) })
+                }, committing: { WorkerBoard.setFlight(place, image: planned.index, phase: Flight.Phase.committing.rawValue) })
+                WorkerBoard.setFlight(place, image: nil)
                 if let made { channel.send(WorkerAnswer.made(planned.index, made, state: state(maker))) }
             } catch {
+                WorkerBoard.setFlight(place, image: nil)
                 channel.send(WorkerAnswer.failed(planned.index, error, state: state(maker)))
                 // A plug-in has used them up, and nothing can be opened any more: another process takes over.
                 if !hasDescriptors { _exit(Self.givesWay) }
@@ -143,6 +148,12 @@ public final class WorkerMain: Sendable {
     }
 
     private func state(_ maker: LocalMaker) -> WorkerState {
-        WorkerState(notes: maker.newNotes(), resident: ProcessMemory.resident(of: getpid()) ?? 0)
+        // What small images leave behind is seen soon enough.
+        let resident = lastResident.withLock { last in
+            let now = ContinuousClock.now
+            if now - last.time > .milliseconds(20) { last = (now, ProcessMemory.resident(of: getpid()) ?? 0) }
+            return last.bytes
+        }
+        return WorkerState(notes: maker.newNotes(), resident: resident)
     }
 }

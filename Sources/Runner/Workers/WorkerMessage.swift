@@ -16,39 +16,52 @@ enum WorkerAnswer: Message, Sendable {
     /// Nothing can be made: the pipeline's stages, models or second images are not to be had.
     case refused(RunError)
     case prepared(notes: [String])
-    /// An image's turn has come.
-    case begun(Int)
     case progress(Int, Double)
-    /// An image is computed; its files are being synced and named.
-    case committing(Int)
     case made(Int, MadeImage, state: WorkerState)
     case failed(Int, FailedImage, state: WorkerState)
 }
 
+extension WorkerOrder {
+    var packed: [UInt8]? {
+        guard case .make(let planned) = self else { return nil }
+        var bytes = PackedBytes(beginning: [UInt8(ascii: "m")])
+        bytes.add(planned)
+        return bytes.bytes
+    }
+
+    init?(packed: [UInt8]) {
+        guard packed.first == UInt8(ascii: "m") else { return nil }
+        var bytes = PackedBytes(packed, from: 1)
+        guard let planned = try? bytes.next(PlannedImage.self) else { return nil }
+        self = .make(planned)
+    }
+}
+
 extension WorkerAnswer {
-    /// A letter, the image's index, and the share of its work as bits of a `Double`, least significant byte first.
-    var shortForm: [UInt8]? {
-        func form(_ letter: Character, _ index: Int, _ fraction: Double = 0) -> [UInt8] {
-            [letter.asciiValue ?? 0] + bytes(UInt64(bitPattern: Int64(index))) + bytes(fraction.bitPattern)
-        }
-        func bytes(_ number: UInt64) -> [UInt8] { (0..<8).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) } }
+    var packed: [UInt8]? {
         switch self {
-        case .begun(let index): return form("b", index)
-        case .progress(let index, let fraction): return form("p", index, fraction)
-        case .committing(let index): return form("c", index)
+        case .progress(let index, let fraction):
+            var bytes = PackedBytes(beginning: [UInt8(ascii: "p")])
+            bytes.add(index, fraction)
+            return bytes.bytes
+        case .made(let index, let made, let state):
+            var bytes = PackedBytes(beginning: [UInt8(ascii: "m")])
+            bytes.add(index, made, state)
+            return bytes.bytes
         default: return nil
         }
     }
 
-    init?(shortForm: [UInt8]) {
-        guard shortForm.count == 17 else { return nil }
-        func number(_ start: Int) -> UInt64 { (0..<8).reduce(0) { $0 | UInt64(shortForm[start + $1]) << (8 * $1) } }
-        let index = Int(Int64(bitPattern: number(1)))
-        switch Character(Unicode.Scalar(shortForm[0])) {
-        case "b": self = .begun(index)
-        case "p": self = .progress(index, Double(bitPattern: number(9)))
-        case "c": self = .committing(index)
-        default: return nil
+    init?(packed: [UInt8]) {
+        var bytes = PackedBytes(packed, from: 1)
+        do throws(PackedBytes.Malformed) {
+            switch packed.first {
+            case UInt8(ascii: "p"): self = .progress(try bytes.next(), try bytes.next())
+            case UInt8(ascii: "m"): self = .made(try bytes.next(), try bytes.next(), state: try bytes.next())
+            default: return nil
+            }
+        } catch {
+            return nil
         }
     }
 }

@@ -151,6 +151,13 @@ final class WorkerProcess: Sendable {
         return calls.count == 1 ? calls[0] : nil
     }
 
+    /// How far it is with the images that it has begun, by their index.
+    ///
+    /// - Parameter places: how many it takes.
+    func flights(places: Int) -> [(Int, Flight.Phase)] {
+        board.flights(places: places).compactMap { image, phase in Flight.Phase(rawValue: phase).map { (image, $0) } }
+    }
+
     /// Bytes that it holds; nil where it is gone.
     var resident: Int? { ProcessMemory.resident(of: process) }
     var processorTime: Double? { ProcessMemory.processorTime(of: process) }

@@ -16,6 +16,8 @@ final class Workforce: ImageMaker {
     private let workers: [SupervisedWorker]
     private let next = Atomic<Int>(0)
     private let watch: WorkerWatch
+    /// What relative paths are relative to.
+    private let folder = FileManager.default.currentDirectoryPath
 
     var places: Int { workers.reduce(0) { $0 + $1.places } }
 
@@ -38,8 +40,8 @@ final class Workforce: ImageMaker {
         let worker = order.min { $0.load < $1.load } ?? workers[0]
         // A plug-in may change the folder that the worker is in.
         var absolute = planned
-        absolute.input = InputFile(path: Path.absolute(planned.input.path), folder: planned.input.folder, number: planned.input.number)
-        absolute.outputs = planned.outputs.map(Path.absolute)
+        absolute.input = InputFile(path: Path.absolute(planned.input.path, in: folder), folder: planned.input.folder, number: planned.input.number)
+        absolute.outputs = planned.outputs.map { Path.absolute($0, in: folder) }
         do throws(FailedImage) {
             return try watch.during { () throws(FailedImage) in try worker.make(absolute, while: isWanted, progress: progress) }
         } catch {

@@ -82,9 +82,11 @@ extension Image {
         return try settingFields([(PictureScale.field, .double(white))])
     }
 
-    /// The image without the host's own header fields, ready to be saved.
-    public func withoutHostFields() throws(VipsError) -> Image {
-        let own = [PictureScale.field, ManagedColour.field, GreyPicture.field, ExtendedColours.field].filter(fields.contains)
-        return own.isEmpty ? self : try settingFields(own.map { ($0, nil) })
+    /// Tags an image that was just opened, and is nobody else's yet: see ``taggedAsOpened()``.
+    public func tagAsOpened() {
+        if let white = PictureScale.tag(forOpened: self) { setOwnField(PictureScale.field, white) }
     }
+
+    /// The header fields that the host rides on, and no file is to have.
+    public static var hostFields: [String] { [PictureScale.field, ManagedColour.field, GreyPicture.field, ExtendedColours.field] }
 }
