@@ -25,6 +25,7 @@ struct ColourOut {
         }
         var arguments: [String: Argument] = ["in": .image(source), "output_profile": .string(target), "embedded": true]
         if source.format == .ushort { arguments["depth"] = 16 }
+        if hasProfile, let own = image.blob(ManagedColour.profileField) { arguments["intent"] = .string(ManagedColour.intent(from: own)) }
         if !hasProfile { arguments["input_profile"] = image.interpretation == .cmyk ? "cmyk" : "srgb" }
         return (try Operation.image("icc_transform", arguments), notes)
     }

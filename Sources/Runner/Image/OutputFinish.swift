@@ -45,7 +45,7 @@ struct OutputFinish {
         notes += more
         if converted.interpretation == .cmyk, !Self.holdsInks(saver) { notes.append("converted from CMYK to sRGB, since '\(saver)' holds no CMYK") }
         guard let white else { return (converted, notes) }
-        let isReduced = isLessThanInput(format) && !isExact(given, in: format)
+        let isReduced = isLessThanInput(format) && !isExact(result.interpretation == .scrgb ? result : given, in: format)
         if isReduced { notes.append(depthNote(format, of: given)) }
         // libvips' own default for more than 8.
         if saver == "heifsave", format == .ushort { notes.append("stored with \(bitDepth ?? 12) bits a sample, since '\(saver)' holds no more than 12") }
@@ -59,7 +59,8 @@ struct OutputFinish {
         let light = try Operation.image("extract_band", ["in": .image(image), "band": 0, "n": 3])
         let shown = try Operation.image("colourspace", ["in": .image(light), "space": "rgb16"])
         guard image.hasAlpha else { return shown }
-        let alpha = try Operation.image("linear", ["in": .image(try Operation.image("extract_band", ["in": .image(image), "band": 3])), "a": 65535, "b": 0.5])
+        let band = try Operation.image("extract_band", ["in": .image(image), "band": 3])
+        let alpha = try Operation.image("linear", ["in": .image(band), "a": .doubles([65535 / Flattening.fullAlpha(of: image, white: 1)]), "b": .doubles([0.5])])
         return try Operation.image("bandjoin", ["in": .images([shown, try Operation.image("cast", ["in": .image(alpha), "format": "ushort"])])])
     }
 

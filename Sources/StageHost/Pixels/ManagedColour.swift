@@ -22,7 +22,7 @@ public enum ManagedColour {
               !isSRGB(profile, bands: image.bands) else { return image }
         do {
             let source = try deep(image, white)
-            var converted = try Operation.image("icc_transform", ["in": .image(source), "output_profile": "srgb", "embedded": true, "depth": 16])
+            var converted = try Operation.image("icc_transform", ["in": .image(source), "output_profile": "srgb", "embedded": true, "depth": 16, "intent": .string(intent(from: profile))])
             // A grey picture's colours are all grey.
             if image.bands == 1 { converted = try Operation.image("extract_band", ["in": .image(converted), "band": 1]) }
             let float = try scaled(converted, white / 65535)
@@ -46,6 +46,13 @@ public enum ManagedColour {
         case ("CMYK"?, .cmyk): colours == 4
         default: false
         }
+    }
+
+    /// The rendering intent to leave a profile by. One with a table for the perceptual intent alone, as JPEGs in XYB have, libvips
+    /// takes for broken with any other, and the picture for sRGB.
+    public static func intent(from profile: [UInt8]) -> String {
+        let hasOthers = ["A2B1", "rXYZ", "kTRC"].contains { ProfileHeader.place(ofTag: $0, in: profile) != nil }
+        return ProfileHeader.place(ofTag: "A2B0", in: profile) != nil && !hasOthers ? "perceptual" : "relative"
     }
 
     /// The image as one whose colours are what its own profile says: where the pipeline converts them itself, nothing is brought back.
@@ -149,8 +156,8 @@ public enum ManagedColour {
         let samples = bands == 1 ? levels : levels.flatMap { red in levels.flatMap { green in levels.flatMap { [red, green, $0] } } }
         guard let file = ProfileFiles.path(of: profile) else { return 65535 }
         let image = try Image.samples(samples, width: samples.count / bands, height: 1, bands: bands, format: .uchar, interpretation: bands == 1 ? .blackAndWhite : .srgb)
-        let there = try Operation.image("icc_transform", ["in": .image(try image.settingFields([(profileField, .blob(profile))])), "output_profile": "srgb", "embedded": true, "depth": 16])
-        let back = try Operation.image("icc_transform", ["in": .image(there), "input_profile": "srgb", "output_profile": .string(file), "depth": 16])
+        let there = try Operation.image("icc_transform", ["in": .image(try image.settingFields([(profileField, .blob(profile))])), "output_profile": "srgb", "embedded": true, "depth": 16, "intent": .string(intent(from: profile))])
+        let back = try Operation.image("icc_transform", ["in": .image(there), "input_profile": "srgb", "output_profile": .string(file), "depth": 16, "intent": .string(intent(from: profile))])
         guard back.bands == bands else { return 65535 }
         let shown = try there.bytes(), returned = try back.bytes()
         func sample(_ bytes: [UInt8], _ index: Int) -> Int { Int(bytes[2 * index]) | Int(bytes[2 * index + 1]) << 8 }
@@ -172,7 +179,7 @@ public enum ManagedColour {
         }
         let image = try Image.samples(samples, width: samples.count / bands, height: 1, bands: bands, format: .uchar, interpretation: bands == 1 ? .blackAndWhite : .srgb)
         let tagged = try image.settingFields([(profileField, .blob(profile))])
-        let converted = try Operation.image("icc_transform", ["in": .image(tagged), "output_profile": "srgb", "embedded": true, "depth": 16])
+        let converted = try Operation.image("icc_transform", ["in": .image(tagged), "output_profile": "srgb", "embedded": true, "depth": 16, "intent": .string(intent(from: profile))])
         let bytes = try converted.bytes()
         var largest = 0
         for index in 0..<min(bytes.count / 2, samples.count / bands * 3) {
@@ -193,6 +200,23 @@ struct ProfileHeader {
     init?(_ profile: [UInt8]) {
         guard profile.count >= 128, profile[36..<40].elementsEqual("acsp".utf8) else { return nil }
         space = String(decoding: profile[16..<20], as: UTF8.self)
+    }
+
+    /// Where a tag's data begins; nil where there is none. Whatever the bytes say.
+    static func place(ofTag name: String, in profile: [UInt8]) -> Int? {
+        guard let count = number(profile, 128, 4) else { return nil }
+        for index in 0..<min(count, 200) {
+            let place = 132 + 12 * index
+            guard place <= profile.count - 12 else { return nil }
+            if profile[place..<place + 4].elementsEqual(name.utf8) { return number(profile, place + 4, 4) }
+        }
+        return nil
+    }
+
+    /// An unsigned integer of that many bytes.
+    static func number(_ profile: [UInt8], _ place: Int, _ count: Int) -> Int? {
+        guard place >= 0, place <= profile.count - count else { return nil }
+        return profile[place..<place + count].reduce(0) { $0 << 8 | Int($1) }
     }
 }
 

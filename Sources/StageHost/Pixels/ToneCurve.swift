@@ -40,34 +40,24 @@ extension ToneCurve {
     static func curves(of profile: [UInt8], bands: Int) -> [ToneCurve]? {
         let names = bands == 1 ? ["kTRC"] : ["rTRC", "gTRC", "bTRC"]
         // Where there are tables of colours too, the colours are theirs, and the curves only stand in.
-        guard bands == 1 || bands == 3, tag("A2B0", profile) == nil else { return nil }
-        let curves = names.compactMap { tag($0, profile).flatMap { curve(profile, at: $0) } }
+        guard bands == 1 || bands == 3, ProfileHeader.place(ofTag: "A2B0", in: profile) == nil else { return nil }
+        let curves = names.compactMap { ProfileHeader.place(ofTag: $0, in: profile).flatMap { curve(profile, at: $0) } }
         return curves.count == names.count ? curves : nil
-    }
-
-    private static func tag(_ name: String, _ profile: [UInt8]) -> Int? {
-        guard let count = number(profile, 128, 4) else { return nil }
-        for index in 0..<min(count, 200) {
-            let place = 132 + 12 * index
-            guard place + 12 <= profile.count else { return nil }
-            if profile[place..<place + 4].elementsEqual(name.utf8) { return number(profile, place + 4, 4) }
-        }
-        return nil
     }
 
     private static let size = 4096
 
     private static func curve(_ profile: [UInt8], at place: Int) -> ToneCurve? {
         guard place >= 0, place <= profile.count - 12 else { return nil }
-        if profile[place..<place + 4].elementsEqual("curv".utf8), let count = number(profile, place + 8, 4) {
+        if profile[place..<place + 4].elementsEqual("curv".utf8), let count = ProfileHeader.number(profile, place + 8, 4) {
             if count == 0 { return .table([0, 1]) }
-            if count == 1 { return number(profile, place + 12, 2).flatMap { sampled(gamma: Double($0) / 256) } }
+            if count == 1 { return ProfileHeader.number(profile, place + 12, 2).flatMap { sampled(gamma: Double($0) / 256) } }
             guard count <= 65536, place + 12 + 2 * count <= profile.count else { return nil }
-            return rising((0..<count).map { Float(number(profile, place + 12 + 2 * $0, 2) ?? 0) / 65535 })
+            return rising((0..<count).map { Float(ProfileHeader.number(profile, place + 12 + 2 * $0, 2) ?? 0) / 65535 })
         }
-        guard profile[place..<place + 4].elementsEqual("para".utf8), let kind = number(profile, place + 8, 2), kind <= 4 else { return nil }
+        guard profile[place..<place + 4].elementsEqual("para".utf8), let kind = ProfileHeader.number(profile, place + 8, 2), kind <= 4 else { return nil }
         let counts = [1, 3, 4, 5, 7]
-        let p = (0..<counts[kind]).compactMap { number(profile, place + 12 + 4 * $0, 4) }.map { Double(Int32(truncatingIfNeeded: $0)) / 65536 }
+        let p = (0..<counts[kind]).compactMap { ProfileHeader.number(profile, place + 12 + 4 * $0, 4) }.map { Double(Int32(truncatingIfNeeded: $0)) / 65536 }
         guard p.count == counts[kind] else { return nil }
         switch kind {
         case 0: return sampled(gamma: p[0])
@@ -85,10 +75,5 @@ extension ToneCurve {
     private static func rising(_ table: [Float]) -> ToneCurve? {
         guard table.allSatisfy(\.isFinite), zip(table, table.dropFirst()).allSatisfy({ $0 <= $1 }), let first = table.first, let last = table.last, first < last else { return nil }
         return .table(table)
-    }
-
-    private static func number(_ bytes: [UInt8], _ place: Int, _ count: Int) -> Int? {
-        guard place >= 0, place <= bytes.count - count else { return nil }
-        return bytes[place..<place + count].reduce(0) { $0 << 8 | Int($1) }
     }
 }
