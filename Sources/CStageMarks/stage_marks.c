@@ -6,11 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 typedef struct {
     /* 0: free, 1: being written, 2: in use. */
     _Atomic uint32_t is_used;
+    /* Nanoseconds of CLOCK_MONOTONIC, which all processes share. */
+    _Atomic int64_t entered;
     char text[AQT_MARK_TEXT];
 } mark_slot;
 
@@ -41,6 +44,12 @@ int aqt_mark_board_create(void) {
     return descriptor;
 }
 
+static int64_t now(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
 void aqt_marks_attach(void *board) { atomic_store(&the_board, board); }
 
 int32_t aqt_mark_enter(const char *text) {
@@ -51,6 +60,7 @@ int32_t aqt_mark_enter(const char *text) {
         uint32_t free_slot = 0;
         if (!atomic_compare_exchange_strong(&board->slots[index].is_used, &free_slot, 1)) continue;
         strncpy(board->slots[index].text, text, AQT_MARK_TEXT - 1);
+        atomic_store(&board->slots[index].entered, now());
         atomic_store(&board->slots[index].is_used, 2);
         current = index + 1;
         return outer * (AQT_MARK_SLOTS + 1) + index + 1;
@@ -120,6 +130,12 @@ void aqt_mark_read(const void *memory, int32_t slot, char out[AQT_MARK_TEXT]) {
     if (slot < 0 || slot >= AQT_MARK_SLOTS || atomic_load(&board->slots[slot].is_used) != 2) return;
     memcpy(out, board->slots[slot].text, AQT_MARK_TEXT);
     out[AQT_MARK_TEXT - 1] = 0;
+}
+
+double aqt_mark_age(const void *memory, int32_t slot) {
+    const mark_board *board = memory;
+    if (slot < 0 || slot >= AQT_MARK_SLOTS) return 0;
+    return (double)(now() - atomic_load(&board->slots[slot].entered)) * 1e-9;
 }
 
 int32_t aqt_mark_signal(const void *board) { return atomic_load(&((const mark_board *)board)->signal_number); }

@@ -20,6 +20,8 @@ public final class Batch: Sendable {
     /// What the outputs of this run are made by, as far as journals tell it.
     private let recipe: String
     private let hashes: RememberedHashes
+    /// The files that the recipe knows of.
+    private let knownFiles: Set<PathKey>
     private let endProcess: (@Sendable (ExitStatus) -> Void)?
     private let journalIsUnused = Atomic<Bool>(false)
 
@@ -40,9 +42,10 @@ public final class Batch: Sendable {
         maker = crew.maker
         self.stop = stop
         self.report = report
-        journal = plan.journalFolder.map(Journal.init(outputFolder:))
+        journal = plan.journalFolder.map { Journal(outputFolder: $0) }
         hashes = RememberedHashes(outputFolder: plan.journalFolder)
         recipe = journal == nil ? "" : request.recipe(hashes)
+        knownFiles = Set(request.knownFiles.map { PathKey(Path.absolute($0)) })
     }
 
     private struct State {
@@ -51,6 +54,8 @@ public final class Batch: Sendable {
     }
 
     private let state = Mutex(State())
+    /// How far a stop was told to have come; nil where it is not listened for, or everything was told.
+    private let toldStop = Mutex<StopSignal.State?>(nil)
     /// What has computed the networks, once one was.
     private let engine = Mutex<String?>(nil)
 
@@ -61,6 +66,17 @@ public final class Batch: Sendable {
         let start = Date()
         defer { maker.close() }
         report(.started(RunHeader(plan, request: request, settings: settings, schedule: schedule)))
+        do throws(RunError) {
+            try makeAll()
+        } catch {
+            finish(since: start, refusal: error)
+            throw error
+        }
+        hashes.keep()
+        return finish(since: start)
+    }
+
+    private func makeAll() throws(RunError) {
         for folder in plan.unreadable {
             finish(ImageReport(unreadable: folder))
         }
@@ -75,24 +91,43 @@ public final class Batch: Sendable {
             if let warning = plan.warningOfSpace(for: wanted) { report(.note(warning)) }
             try make(wanted)
         }
-        hashes.keep()
+    }
+
+    /// Tells how the run ended: the last that is told of it.
+    ///
+    /// - Parameter refusal: why there was no first image.
+    @discardableResult
+    private func finish(since start: Date, refusal: RunError? = nil) -> RunSummary {
         var summary = state.withLock { state in
             state.isOver = true
             return state.summary
         }
+        if let refusal { (summary.stopped, summary.isRefused) = (refusal, true) }
         summary.strays = plan.strays.count + (arrivals?.strays ?? 0)
         summary.shard = plan.shard
         summary.versions = request.versions
         summary.versions.engine = engine.withLock { $0 }
         summary.stopped = summary.stopped ?? stop.error
         summary.seconds = Date().timeIntervalSince(start)
+        // Who raised it may not have come to tell it yet.
+        tellStop(stop.state)
+        toldStop.withLock { $0 = nil }
         report(.finished(summary))
         return summary
+    }
+
+    private func tellStop(_ level: StopSignal.State) {
+        toldStop.withLock { told in
+            guard let last = told, level > last else { return }
+            told = level
+            report(.stopping(abandoned: level == .abandoning))
+        }
     }
 
     private func make(_ wanted: [PlannedImage]) throws(RunError) {
         VipsLibrary.setConcurrency(schedule.threads)
         if maker is LocalMaker { prepareForFaults(wanted) }
+        toldStop.withLock { $0 = .running }
         stop.observe { [weak self] level in self?.stopped(level) }
         if stop.state == .abandoning { maker.abandon() }
         for note in try maker.prepare(Array(wanted.prefix(Self.rehearsalImages))) { report(.note(note)) }
@@ -110,11 +145,11 @@ public final class Batch: Sendable {
             work(planned, status)
             stream.finished(planned, status)
             // There is no end to wait for.
-            if arrivals != nil { OutputTransaction.syncFolders(Set(planned.outputs.map(Path.directory))) }
+            if arrivals != nil { OutputTransaction.syncFolders(of: planned.outputs) }
         }
         if let problem = arrivals?.problem { state.withLock { $0.summary.stopped = $0.summary.stopped ?? problem } }
         reportNotes()
-        OutputTransaction.syncFolders(Set(wanted.flatMap(\.outputs).map(Path.directory)))
+        OutputTransaction.syncFolders(of: wanted.flatMap(\.outputs))
     }
 
     /// What is said should a codec or a plug-in take this process down.
@@ -147,7 +182,7 @@ public final class Batch: Sendable {
     }
 
     private func stopped(_ level: StopSignal.State) {
-        report(.stopping(abandoned: level == .abandoning))
+        tellStop(level)
         arrivals?.end()
         guard level == .abandoning else { return }
         maker.abandon()
@@ -163,8 +198,8 @@ public final class Batch: Sendable {
 
     /// Temporary files that a killed run left where this one will write.
     private func clearLeftovers() {
-        OutputTransaction.clearTemporaryPixels()
-        for folder in Set(plan.images.flatMap(\.outputs).map(Path.directory)) { OutputTransaction.clearLeftovers(in: folder) }
+        TemporaryFiles.clearTemporaryPixels()
+        for folder in Path.folders(of: plan.images.flatMap(\.outputs)) { TemporaryFiles.clearLeftovers(in: folder) }
     }
 
     private func reportNotes() {
@@ -240,15 +275,15 @@ public final class Batch: Sendable {
             result.inputSize = made.inputSize
             result.outputSizes = made.outputSizes
             do throws(ImageFailure) {
-                try remember(planned, made.content ?? ContentStamp(status), made.written)
+                try remember(planned, made.content ?? ContentStamp(status), made.written, made.files)
             } catch {
-                throw FailedImage(error, notes: made.notes, seconds: made.seconds)
+                throw FailedImage(error, notes: made.notes, seconds: made.seconds, stages: made.stages)
             }
             finish(result)
         } catch {
             // An output folder that lies in a watched one goes with it: that does not end the run.
             if let change = change(of: planned, since: status), error.failure.endsRun == nil || FileStatus(planned.input.path) == nil { return skip(planned, change) }
-            fail(planned, error.failure, notes: error.notes, seconds: error.seconds)
+            fail(planned, error.failure, notes: error.notes, seconds: error.seconds, stages: error.stages)
         }
         reportNotes()
     }
@@ -257,12 +292,13 @@ public final class Batch: Sendable {
         ImageReport(planned)
     }
 
-    private func fail(_ planned: PlannedImage, _ failure: ImageFailure, notes: [String] = [], seconds: Double = 0) {
+    private func fail(_ planned: PlannedImage, _ failure: ImageFailure, notes: [String] = [], seconds: Double = 0, stages: [StageSeconds] = []) {
         var result = emptyReport(planned)
         result.status = .failed
         result.failure = .init(code: failure.code, stage: failure.stage, message: failure.message)
         result.notes = notes
         result.seconds = seconds
+        result.stages = stages
         if let end = failure.endsRun { state.withLock { if $0.summary.stopped == nil { $0.summary.stopped = end } } }
         finish(result)
     }
@@ -292,7 +328,7 @@ public final class Batch: Sendable {
         case .always: return nil
         case .never: return planned.outputs.allSatisfy { FileStatus($0) != nil } ? "the output exists" : nil
         case .stale:
-            switch journal?.standing(input: planned.input.path, status: status, recipe: recipe, outputs: planned.outputs) {
+            switch journal?.standing(input: planned.input.path, status: status, recipe: recipe, outputs: planned.outputs, hash: hashes.hash) {
             case .upToDate: return "up to date"
             case .ifContentIs(let hash):
                 guard ContentStamp.hash(of: planned.input.path, status: status) == hash else { return nil }
@@ -306,10 +342,11 @@ public final class Batch: Sendable {
         }
     }
 
-    private func remember(_ planned: PlannedImage, _ content: ContentStamp, _ written: [[Int64]]) throws(ImageFailure) {
+    private func remember(_ planned: PlannedImage, _ content: ContentStamp, _ written: [[Int64]], _ files: [String]) throws(ImageFailure) {
         guard !journalIsUnused.load(ordering: .relaxed) else { return }
+        let own = files.filter { !knownFiles.contains(PathKey(Path.absolute($0))) }.map { Journal.Ingredient(path: $0, hash: hashes.hash(of: $0) ?? "") }
         do {
-            try journal?.append(input: planned.input.path, content: content, recipe: recipe, outputs: planned.outputs, written: written)
+            try journal?.append(input: planned.input.path, content: content, recipe: recipe, outputs: planned.outputs, written: written, files: own)
         } catch {
             throw ImageFailure("journal", error.message, endsRun: error)
         }
@@ -331,7 +368,7 @@ public final class Batch: Sendable {
             case .skipped, .planned: state.summary.skipped += 1
             case .failed:
                 state.summary.failed += 1
-                state.summary.failures.append(result)
+                if state.summary.failures.count < RunSummary.mostFailures { state.summary.failures.append(result) }
                 if settings.failsFast, state.summary.stopped == nil {
                     state.summary.stopped = RunError(.someFailed, "the first failed image ends the run (--fail-fast)")
                 }

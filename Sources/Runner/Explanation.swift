@@ -45,9 +45,8 @@ public struct Explanation: Sendable {
                 var image = branch.scope.previous.image
                 let ext = output.file.literalExtension ?? Path.split(Path.base(path)).ext
                 if let saver = session.library.catalogue.saver(forExtension: ext) {
-                    let made = try FinishedOutput(image, output, saver: saver, fileExtension: ext, session: session, inputFormat: opened.format, scope: branch.scope)
+                    let made = try FinishedOutput(image, output, saver: saver, fileExtension: ext, session: session, inputFormat: opened.format, scope: branch.scope, context: context)
                     image = made.image
-                    for note in made.notes { context.note(note) }
                 }
                 outputs.append("\(output.file.source): \(image)")
             }

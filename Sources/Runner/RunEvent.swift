@@ -80,6 +80,9 @@ public struct StageSeconds: Sendable, Codable, Hashable {
 
 /// The end of a run.
 public struct RunSummary: Sendable {
+    /// As many are kept in memory.
+    public static let mostFailures = 1000
+
     public var done = 0
     public var skipped = 0
     public var failed = 0
@@ -88,9 +91,12 @@ public struct RunSummary: Sendable {
     public var strays = 0
     public var seconds = 0.0
     public var megapixels = 0.0
+    /// The first ones, at most ``mostFailures``: a report has them all.
     public var failures: [ImageReport] = []
     /// Set where the run ended before its last image.
     public var stopped: RunError?
+    /// Whether there was no first image: `stopped` says why, and is what the run throws.
+    public var isRefused = false
     public var shard: Shard?
     public var versions = RunVersions()
 }

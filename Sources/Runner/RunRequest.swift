@@ -43,11 +43,14 @@ public struct RunRequest: Sendable {
     var usesPlugins: Bool { pipeline.allStages.contains { library.plugins.stages[$0.name] != nil } }
 
     /// The files that make the pixels beside the inputs, as they are now: a worker that starts later must find the same.
-    func ingredients() -> [String: FileStatus?] {
-        var paths = pipeline.referencedFiles(library.catalogue, variables: variables).map { (try? files.find($0.path)) ?? pipeline.path(of: $0.path) }
+    func ingredients() -> [PathKey: FileStatus?] {
+        var paths = knownFiles
         paths += pipeline.allStages.compactMap { library.plugins.stages[$0.name]?.library.path }
-        return Dictionary(paths.map { (Path.absolute($0), FileStatus($0)) }) { first, _ in first }
+        return Dictionary(paths.map { (PathKey(Path.absolute($0)), FileStatus($0)) }) { first, _ in first }
     }
+
+    /// Where the files are that the pipeline names, those left out whose names depend on an image.
+    var knownFiles: [String] { pipeline.referencedFiles(library.catalogue, variables: variables).map { (try? files.find($0.path)) ?? pipeline.path(of: $0.path) } }
 
     /// How a stage is named to people, with its place in the pipeline; nil where it stands in several.
     func label(ofStage id: String) -> String? {
@@ -75,10 +78,10 @@ public struct RunRequest: Sendable {
             let path = (try? files.find(reference.path)) ?? pipeline.path(of: reference.path)
             add("\(reference.path) \(hashes.hash(of: path) ?? "missing")")
         }
-        var seen: Set<String> = []
+        var seen: Set<PathKey> = []
         for use in pipeline.allStages {
             guard let description = library.catalogue[use.name], let plugin = library.plugins.stages[description.name] else { continue }
-            if seen.insert(plugin.library.path).inserted { add(hashes.hash(of: plugin.library.path) ?? plugin.library.path) }
+            if seen.insert(PathKey(plugin.library.path)).inserted { add(hashes.hash(of: plugin.library.path) ?? plugin.library.path) }
         }
         // Half of it is as unlikely to come twice, and stands in every line of the journal.
         return String(hash.finish().hex.prefix(32))

@@ -33,6 +33,8 @@ public struct RunSettings: Sendable {
     public var isVerbose = false
     /// Whether the run goes on with the files that arrive.
     public var isWatching = false
+    /// Seconds for each call by which a plug-in makes a stage ready, before the first image.
+    public var startTimeout = 120.0
     /// Stop at the first failed image.
     public var failsFast = false
 

@@ -46,12 +46,12 @@ extension Schedule {
         settings.inProcess ?? (images <= 1 && !request.usesPlugins)
     }
 
-    func limits(_ request: RunRequest) -> WorkerLimits {
+    func limits(_ request: RunRequest, _ settings: RunSettings) -> WorkerLimits {
         let (workers, _) = workforce(request)
         let share = min(memory / workers, request.pipeline.limits.maxMemory ?? .max)
         // Code, libvips' own caches, and what the inference engine keeps beside its tensors, are not in any estimate.
         let base = (request.usesNetworks ? 320 : 64) << 20
-        return WorkerLimits(timeout: request.pipeline.limits.timeout, memory: share + share / 5 + base, memoryAtRest: share / 2)
+        return WorkerLimits(timeout: request.pipeline.limits.timeout, start: settings.startTimeout, memory: share + share / 5 + base, memoryAtRest: share / 2)
     }
 
     func setup(_ request: RunRequest, _ settings: RunSettings) -> WorkerSetup {
@@ -84,7 +84,8 @@ public struct Crew: Sendable {
             return
         }
         let (workers, _) = schedule.workforce(request)
-        maker = Workforce(setup: schedule.setup(request, settings), count: workers, limits: schedule.limits(request),
-                          reserve: try WorkerProcess.copies(workers, with: request.library), ingredients: request.ingredients(), stageLabel: request.label)
+        let (reserve, problem) = try WorkerProcess.copies(workers, with: request.library)
+        maker = Workforce(setup: schedule.setup(request, settings), count: workers, limits: schedule.limits(request, settings), reserve: reserve, problem: problem,
+                          ingredients: request.ingredients(), stageLabel: request.label)
     }
 }

@@ -57,7 +57,8 @@ public final class StopSignal: Sendable {
     /// Takes over SIGINT, SIGTERM and SIGHUP for the rest of the process' life.
     public func install() {
         for number in [SIGINT, SIGTERM, SIGHUP] {
-            signal(number, SIG_IGN)
+            // Until the source takes it over; ignored, it would be so in programs that are started from here, too.
+            signal(number) { _ in }
             let source = DispatchSource.makeSignalSource(signal: number, queue: Self.queue)
             source.setEventHandler { [self] in raise(number) }
             source.resume()

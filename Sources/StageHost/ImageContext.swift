@@ -11,6 +11,7 @@ public final class ImageContext: Sendable {
     private let missesProbes = Atomic<Bool>(false)
     private let endings = Mutex<[@Sendable () -> Void]>([])
     private let clocks = Mutex<[StageClock]>([])
+    private let files = Mutex<[String]>([])
     /// One bit for each `Precision`, in their order.
     private let arithmetic = Atomic<Int>(0)
 
@@ -74,6 +75,14 @@ public final class ImageContext: Sendable {
     public var stageSeconds: [(stage: String, seconds: Double)] {
         clocks.withLock { $0 }.map { ($0.stage, $0.seconds) }.filter { $0.1 > 0 }
     }
+
+    /// Remembers that a stage was given a file.
+    public func use(_ path: String) {
+        files.withLock { files in if !files.contains(where: { $0.utf8.elementsEqual(path.utf8) }) { files.append(path) } }
+    }
+
+    /// The files that stages were given for this image, each once.
+    public var usedFiles: [String] { files.withLock { $0 } }
 
     /// Remembers that a network has computed pixels of this image, and in what.
     func computed(in precision: Precision) {

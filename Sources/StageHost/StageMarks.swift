@@ -63,6 +63,15 @@ public final class WorkerBoard: Sendable {
     /// All calls that have not returned.
     public var calls: [Call] { (0..<Int32(AQT_MARK_SLOTS)).compactMap(call(in:)) }
 
+    /// The first of the calls of these functions that has gone on for longer than so many seconds.
+    public func call(of functions: Set<String>, longerThan seconds: Double) -> Call? {
+        for slot in 0..<Int32(AQT_MARK_SLOTS) {
+            // Read in this order: a call that has just begun is never given the age of the last one.
+            if let call = call(in: slot), functions.contains(call.function), aqt_mark_age(memory, slot) > seconds { return call }
+        }
+        return nil
+    }
+
     private func call(in slot: Int32) -> Call? {
         withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(AQT_MARK_TEXT)) { text in
             guard let base = text.baseAddress else { return nil }
@@ -98,6 +107,12 @@ public final class WorkerBoard: Sendable {
         guard let memory, memory != MAP_FAILED else { return }
         aqt_marks_attach(memory)
         aqt_marks_handle_faults()
+    }
+
+    /// Whether a descriptor is that of a board.
+    public static func isBoard(_ descriptor: Int32) -> Bool {
+        var status = stat()
+        return fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG && status.st_size == aqt_mark_board_size()
     }
 
     /// For a process without a supervisor: writes `words` to standard error should it fault. An empty text: nothing is left to say.

@@ -29,6 +29,13 @@ public final class StageSession: Sendable {
     private struct InstanceKey: Hashable {
         var stage: String
         var arguments: [String: Value]
+        /// The arguments byte for byte: two files whose names Unicode holds to be the same are two.
+        var spelling: [[UInt8]]
+
+        init(_ stage: String, _ arguments: [String: Value]) {
+            (self.stage, self.arguments) = (stage, arguments)
+            spelling = arguments.keys.sorted().map { Array(JSON(arguments[$0] ?? .null).text().utf8) }
+        }
     }
 
     /// - Parameter files: where the files that a pipeline names are looked for.
@@ -51,6 +58,9 @@ public final class StageSession: Sendable {
         _ stage: StageDescription, arguments: [String: Value], primary: Image, outputs: Set<String>, alpha: AlphaMode, context: ImageContext,
         isComputed: Bool = false, following earlier: NetworkChain? = nil, image: (ImageReference) throws(StageError) -> Image
     ) throws(StageError) -> StageResult {
+        for parameter in stage.parameters where parameter.type == .file || parameter.type == .profile {
+            if case .string(let name)? = arguments[parameter.name], let path = try? files.find(name) { context.use(path) }
+        }
         switch stage.kind {
         case .vips:
             var primary = try GreyPicture.settled(primary)
@@ -195,7 +205,7 @@ public final class StageSession: Sendable {
     func instance(of stage: StageDescription, _ arguments: [String: Value]) throws(StageError) -> StageInstance {
         guard let plugin = library.plugins.stages[stage.name] else { throw .host("no plug-in provides this stage", stage: stage.name, code: .unsupported) }
         let own = Set(plugin.declared.parameters.map(\.name)).subtracting(NetworkOptions.names)
-        let key = InstanceKey(stage: stage.name, arguments: arguments.filter { own.contains($0.key) })
+        let key = InstanceKey(stage.name, arguments.filter { own.contains($0.key) })
         if let known = instances.withLock({ $0[key] }) { return known }
         var values: [String: StageValue] = [:]
         for parameter in plugin.declared.parameters where own.contains(parameter.name) {

@@ -12,8 +12,8 @@ struct Aquatint: ParsableCommand {
         subcommands: [Run.self, Check.self, Explain.self, Export.self, Compare.self, Stages.self, Schema.self, Plugins.self, ModelCommand.self, Doctor.self, Worker.self])
 
     static func main() {
-        // A reader that closes its end (`| head`) is no reason to die without a word.
-        signal(SIGPIPE, SIG_IGN)
+        // A reader that closes its end (`| head`) is no reason to die without a word. Handled, and not ignored: programs that are started from here would inherit that.
+        signal(SIGPIPE) { _ in }
         // Files that are opened later must not become standard output.
         for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) < 0 { _ = open("/dev/null", O_RDWR) }
         // How workers end is asked for, whatever the parent of this process makes of its own children.

@@ -27,7 +27,8 @@ struct RecordOptions: ParsableArguments {
         }
         guard let report else { return }
         if report == "-" { throw RunError(.usage, "--report takes the name of a file", hint: "--log-format json writes to standard output") }
-        if let same = retryFailed.first(where: { URL(filePath: $0).resolvingSymlinksInPath().path == URL(filePath: report).resolvingSymlinksInPath().path }) {
+        let place = URL(filePath: report).resolvingSymlinksInPath().path
+        if let same = retryFailed.first(where: { URL(filePath: $0).resolvingSymlinksInPath().path.utf8.elementsEqual(place.utf8) }) {
             throw RunError(.usage, "--report would replace the report '\(same)' that --retry-failed reads, before its images are done", hint: "name another file")
         }
     }

@@ -51,6 +51,9 @@ struct Run: ParsableCommand {
     @Flag(name: .customLong("in-process"), help: "Make the images in this process, where a crash of a codec or plug-in ends the run: for debugging.")
     var inProcess = false
 
+    @Option(name: .customLong("start-timeout"), help: ArgumentHelp("How long a plug-in may take to make a stage ready, before the first image.", valueName: "seconds"))
+    var startTimeout = 120.0
+
     @Flag(name: .shortAndLong, help: "Only errors.")
     var quiet = false
 
@@ -77,6 +80,8 @@ struct Run: ParsableCommand {
         var run = try compute.settings(output: output)
         run.overwrite = overwrite
         run.failsFast = failFast
+        guard startTimeout > 0 else { throw RunError(.usage, "--start-timeout takes seconds above 0, not \(startTimeout)") }
+        run.startTimeout = startTimeout
         run.isWatching = watch
         run.inProcess = inProcess ? true : nil
         run.pluginPath = paths.pluginPath

@@ -86,10 +86,14 @@ final class RunPrinter: Sendable {
     }
 
     private func end(_ summary: RunSummary, _ state: inout State) {
+        // The command says why.
+        if summary.isRefused { return clear(&state) }
         // A single one is still in sight in a short run.
         if summary.failed > 1 || summary.failed == 1 && state.progress.finished > 10 {
             say("\(counted(summary.failed, "image")) failed:", &state)
             for line in FailureDigest.lines(summary.failures) { say("  \(Terminal.printable(line))", &state) }
+            let more = summary.failed - summary.failures.count
+            if more > 0 { say("  and \(more) more after these, which \(report.map { "stand in \(Terminal.quoted($0))" } ?? "only a report keeps (--report FILE)")", &state) }
         }
         if let stopped = summary.stopped { say("\(terminal.red("stopped")): \(stopped.description)", &state) }
         guard verbosity != .quiet || summary.failed > 0 else { clear(&state); return }

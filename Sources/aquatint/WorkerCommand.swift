@@ -12,6 +12,7 @@ struct Worker: ParsableCommand {
     var board: Int32
 
     func run() throws {
+        try WorkerMain.check(channel: channel, board: board)
         WorkerMain(channel: channel, board: board) { pluginPath in
             var paths = PathOptions()
             paths.pluginPath = pluginPath

@@ -132,6 +132,18 @@ import Vips
         #expect(try place.read("r.jsonl") == before && !place.files("").contains { $0.hasPrefix(".aquatint-") })
     }
 
+    @Test func `a run that skips images and then cannot begin has its summary, too, and says once why`() throws {
+        #expect(try place.aquatint("run", "line.yaml", "in", "-o", "out").status == 1)
+        // What is left to do has no place.
+        try FileManager.default.removeItem(atPath: place("out/sub/1-5.png"))
+        try FileManager.default.createDirectory(atPath: place("out/sub/1-5.png"), withIntermediateDirectories: true)
+        let outcome = try place.aquatint("run", "line.yaml", "in", "-o", "out", "--report", "r.jsonl")
+        #expect(outcome.status == 73 && outcome.error.components(separatedBy: "is a folder").count == 2, "\(outcome.error)")
+        let all = try report("r.jsonl"), stopped = all.last?["stopped"] as? Line
+        #expect(names(all, "skipped").count == 4 && all.count == 5 && all.last?["type"] as? String == "summary")
+        #expect(all.last?["skipped"] as? Int == 4 && stopped?["status"] as? Int == 73 && (stopped?["message"] as? String)?.contains("is a folder") == true)
+    }
+
     @Test func `a killed run leaves whole lines`() throws {
         try place.pictures(12, in: "many")
         try place.write("slow.yaml", "version: 1\nstages: [kuwahara: {radius: 6}, gaussblur: 4]\n")

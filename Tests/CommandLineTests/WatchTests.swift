@@ -61,6 +61,23 @@ import Vips
         #expect(again.status == 0 && again.error.contains("0 done, 6 skipped"), "\(again.error)")
     }
 
+    @Test func `names that differ only in their Unicode form are two files, in two folders`() throws {
+        let run = try watch(), names = ["\u{E9}", "e\u{301}"]
+        for (number, name) in names.enumerated() {
+            try place.write("in/\(name).png", picture(UInt8(20 + number)))
+            try place.write("in/\(name)/x.png", picture(UInt8(30 + number)))
+        }
+        for (number, name) in names.enumerated() {
+            try run.wait(for: "\(number)") { grey("out/\(name).png") == UInt8(20 + number) && grey("out/\(name)/x.png") == UInt8(30 + number) }
+        }
+        // One goes; the other goes on.
+        try remove("in/\(names[0])")
+        try place.write("in/\(names[1])/y.png", picture(40))
+        try overwrite("in/\(names[1])/x.png", picture(41))
+        try run.wait(for: "what arrived beside it") { grey("out/\(names[1])/y.png") == 40 && grey("out/\(names[1])/x.png") == 41 }
+        #expect(run.end() == 130 && !run.error.contains("failed"), "\(run.error)")
+    }
+
     @Test func `folders that are made and filled at once lose nothing`() throws {
         let run = try watch()
         var names: [String] = []

@@ -75,6 +75,20 @@ import Vips
         #expect(place.files("create").isEmpty)
     }
 
+    @Test func `a plug-in that never makes its stage ends the run with 69, and is named`() throws {
+        let outcome = try mischief("endless", at: 0, "--start-timeout", "0.5")
+        #expect(outcome.status == 69, "\(outcome.error)")
+        #expect(outcome.error.contains("stage 1: test.mischief: create() of the stage 'test.mischief' of the plug-in 'test' has not returned after 0.5 seconds")
+            && outcome.error.contains("--start-timeout"), "\(outcome.error)")
+        #expect(place.files("endless").isEmpty)
+    }
+
+    @Test func `a worker that is lost while it takes the place of another gets one more try`() throws {
+        let outcome = try mischief("relapse", "-j", "1")
+        #expect(outcome.status == 1 && outcome.error.contains("5 done, 1 failed"), "\(outcome.error)")
+        #expect(try place.read("home/calls").count > 2, "made by the first, by the one that was lost at once, and by the next")
+    }
+
     @Test func `one picture alone is kept apart, too`() throws {
         let outcome = try mischief("abort", at: 0, inputs: ["in/p101.png"])
         #expect(outcome.status == 1 && outcome.error.contains("SIGABRT"), "\(outcome.error)")
@@ -85,6 +99,40 @@ import Vips
         for width in 201...206 { try Picture.make(width, 80).save(place("in/p\(width).png")) }
         let outcome = try mischief("leak", at: 0, "-j", "1")
         #expect(outcome.status == 0 && outcome.error.contains("12 done"), "\(outcome.error)")
+    }
+
+    @Test func `where the system has no more processes, those that were started do the work, and that is said`() throws {
+        try FileManager.default.createDirectory(atPath: place("many"), withIntermediateDirectories: true)
+        for number in 1...40 { try Picture.make(20 + number, 8).save(place("many/\(number).png")) }
+        let command = "ulimit -n 64; exec \"$0\" run p.yaml many -o out --plugin-path lib -j 1000"
+        let outcome = try place.run("/bin/sh", ["-c", command, Program.path])
+        #expect(outcome.status == 0 && outcome.error.contains("40 done"), "\(outcome.error)")
+        #expect(outcome.error.contains("of 40 worker processes could be started, and make all images: ") && outcome.error.contains("ulimit -n"), "\(outcome.error)")
+        #expect(place.files("out").count == 40)
+        // Lost ones are replaced within the same limit.
+        let lost = try place.run("/bin/sh", ["-c", command + " --set does=segv --set at=30 --overwrite always", Program.path])
+        #expect(lost.status == 1 && lost.error.contains("39 done, 1 failed"), "\(lost.error)")
+    }
+
+    @Test func `where the system has no process at all, it is said what to raise`() throws {
+        let outcome = try place.run("/bin/sh", ["-c", "ulimit -n 5; exec \"$0\" run p.yaml in -o out --plugin-path lib", Program.path])
+        #expect(outcome.status == 74 && outcome.error.contains("a worker process cannot be started") && outcome.error.contains("ulimit -n"), "\(outcome.error)")
+    }
+
+    @Test func `programs that a plug-in starts have their signals as any other`() throws {
+        let outcome = try mischief("signals", at: 104)
+        #expect(outcome.status == 0, "\(outcome.error)")
+        let masks = outcome.error.split(separator: "\n").filter { $0.hasPrefix("Sig") }.compactMap { $0.split(separator: "\t").last.flatMap { UInt64($0, radix: 16) } }
+        // HUP, INT, PIPE and TERM, from bit 0 on.
+        #expect(masks.count == 2 && masks.allSatisfy { $0 & 0b101_0000_0000_0011 == 0 }, "\(outcome.error)")
+    }
+
+    @Test func `a worker that is started by hand says what it is`() throws {
+        for arguments in [["worker"], ["worker", "--channel", "0", "--board", "1"]] {
+            let outcome = try place.run(Program.path, arguments)
+            #expect(outcome.status == 64 && !outcome.error.isEmpty, "\(arguments): \(outcome.error)")
+        }
+        #expect(try place.aquatint("worker", "--channel", "0", "--board", "1").error.contains("is a part of 'run'"))
     }
 
     @Test func `what a plug-in prints does not reach standard output`() throws {

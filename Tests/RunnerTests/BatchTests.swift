@@ -120,6 +120,12 @@ import Vips
         #expect(outputs.isEmpty)
     }
 
+    @Test func `of very many failures, the first ones are kept and all are counted and told`() throws {
+        for number in 1...(RunSummary.mostFailures + 5) { try folder.write("in/\(number).png", "no image") }
+        let summary = try run("stages: [invert]", ["in"], in: folder, events: events)
+        #expect(summary.failed == RunSummary.mostFailures + 5 && summary.failures.count == RunSummary.mostFailures && events.images.count == summary.failed)
+    }
+
     // MARK: alpha
 
     @Test func `stages that mix positions do it premultiplied, so that hidden colours do not bleed`() throws {
@@ -145,6 +151,18 @@ import Vips
         #expect(before.indices.allSatisfy { after[$0] == ($0 % 4 == 3 ? before[$0] : 255 - before[$0]) })
         try run("alpha: raw\nstages: [invert]", ["in"], in: folder)
         #expect(try Image.load(folder("out/a.png")).bytes() == before.map { 255 - $0 })
+    }
+
+    @Test(arguments: ["linear: {a: 1, b: 0}, colourspace: srgb", "colourspace: scrgb, colourspace: srgb", "colourspace: scrgb, gaussblur: 2, colourspace: srgb",
+                      "colourspace: lab, linear: {a: 1, b: 0}, colourspace: srgb"])
+    func `half transparent stays half transparent, whatever scale floats have on the way`(_ stages: String) throws {
+        let samples: [UInt16] = (0..<64).flatMap { _ in [40000, 30000, 20000, 32896] as [UInt16] }
+        let bytes = samples.flatMap { [UInt8(truncatingIfNeeded: $0), UInt8($0 >> 8)] }
+        try image("in/a.png", try Image.samples(bytes, width: 8, height: 8, bands: 4, format: .ushort, interpretation: .rgb16))
+        let list = stages.replacing(", colourspace", with: "}, {colourspace").replacing(", gaussblur", with: "}, {gaussblur").replacing(", linear", with: "}, {linear")
+        try run("stages: [{\(list)}]\noutput: \"{stem}.tif\"", ["in"], in: folder)
+        let pixel = Array(try Image.load(folder("out/a.tif")).bytes().prefix(4))
+        #expect(zip(pixel, [156, 117, 78, 128] as [UInt8]).allSatisfy { abs(Int($0) - Int($1)) <= 1 }, "\(pixel)")
     }
 
     @Test func `geometry takes alpha along`() throws {

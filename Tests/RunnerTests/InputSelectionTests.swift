@@ -30,6 +30,11 @@ import Testing
         #expect(paths(try select([folder("in/")])).count == 5, "a trailing slash is nothing")
     }
 
+    @Test func `a folder whose name only Unicode holds to be that of the output is no output`() throws {
+        try folder.write("in/e\u{301}/a.png")
+        #expect(try select([folder("in")]) { $0.output = folder("in/\u{E9}") }.files.count == 1)
+    }
+
     @Test func `what is given twice is taken once`() throws {
         try folder.write("in/a.png")
         try folder.write("in/b/c.png")

@@ -77,6 +77,32 @@ import Testing
         for line in try text().split(separator: "\n") { #expect(try JSONSerialization.jsonObject(with: Data(line.utf8)) is [String: Any]) }
     }
 
+    @Test func `a file that is another one each time that it is opened ends in an error, and not in a loop`() throws {
+        try folder.write("a.png")
+        try folder.write("out/a.jpg")
+        let journal = Journal(outputFolder: folder("out")) { _, _ in nil }
+        let error = runError { try remember(by: journal) }
+        #expect(error?.status == .inputOutput && error?.message.contains("another file each time") == true && error?.hint?.contains("--overwrite") == true)
+    }
+
+    @Test func `files that only the image names are remembered with it, and decide as the recipe does`() throws {
+        try folder.write("a.png")
+        try folder.write("out/a.jpg")
+        let files = [Journal.Ingredient(path: "/w/\u{E9} \"1\".onnx", hash: "aa"), Journal.Ingredient(path: "/w/2.icc", hash: "bb")]
+        let content = ContentStamp(try status("a.png"))
+        try Journal(outputFolder: folder("out")).append(input: folder("a.png"), content: content, recipe: "r", outputs: [folder("out/a.jpg")], files: files)
+        func standing(_ hashes: [String: String]) throws -> Journal.Standing {
+            Journal(outputFolder: folder("out")).standing(input: folder("a.png"), status: try status("a.png"), recipe: "r", outputs: [folder("out/a.jpg")]) { hashes[$0] }
+        }
+        #expect(try standing([files[0].path: "aa", files[1].path: "bb"]) == .upToDate)
+        #expect(try standing([files[0].path: "aa", files[1].path: "cc"]) == .outOfDate)
+        #expect(try standing([files[0].path: "aa"]) == .outOfDate, "one is gone")
+        #expect(try JSONSerialization.jsonObject(with: Data(try text().utf8)) is [String: Any])
+        // Remembered once more with the time of a copy, it keeps them.
+        try Journal(outputFolder: folder("out")).append(input: folder("a.png"), content: content, recipe: "r", outputs: [folder("out/a.jpg")])
+        #expect(try standing([files[0].path: "aa", files[1].path: "cc"]) == .outOfDate)
+    }
+
     @Test func `a torn line is ignored and does not swallow the next one`() throws {
         try remember()
         try folder.write("out/.aquatint/journal.jsonl", "\(text().dropLast(5))")

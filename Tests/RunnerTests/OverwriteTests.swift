@@ -135,3 +135,23 @@ import Vips
         #expect(try names("", "elsewhere").contains("out/own.png"))
     }
 }
+
+/// Files that the pipeline names by facts of each image.
+@Suite struct NamedByImageTests {
+    @Test func `a profile whose name depends on the image makes what was made with it out of date`() throws {
+        let folder = try Scratch()
+        try folder.write("in/.keep")
+        try Picture.make(40, 30).save(folder("in/a.png"))
+        func profile(_ name: String) throws -> [UInt8] {
+            let converted = try Operation.image("icc_transform", ["in": .image(try Picture.make()), "output_profile": .string(name)])
+            return try #require(converted.blob("icc-profile-data"))
+        }
+        try Data(try profile("srgb")).write(to: URL(filePath: folder("p40.icc")))
+        let text = "stages: [icc_transform: {output_profile: \"p${input.width}.icc\"}]"
+        #expect(try run(text, ["in"], in: folder).done == 1)
+        #expect(try run(text, ["in"], in: folder).skipped == 1)
+        try Data(try profile("p3")).write(to: URL(filePath: folder("p40.icc")))
+        #expect(try run(text, ["in"], in: folder).done == 1, "another profile")
+        #expect(try run(text, ["in"], in: folder).skipped == 1)
+    }
+}

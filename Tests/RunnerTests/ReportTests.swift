@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import Testing
 import Vips
 
@@ -65,6 +66,36 @@ import Vips
         #expect(times.count == 3 && times.reduce(0, +) <= (good["seconds"] as? Double ?? 0) + 1e-4, "they are parts of the whole")
         let bad = try #require(lines.first { $0["input"] as? String == folder("in/bad.png") }), error = try #require(bad["error"] as? [String: Any])
         #expect(bad["status"] as? String == "failed" && error["code"] as? String == "load" && error["stage"] is NSNull && (error["message"] as? String)?.isEmpty == false)
+        #expect((bad["stages"] as? [[String: Any]])?.map { $0["name"] as? String } == ["load"], "what it took until it failed")
+    }
+
+    @Test func `that a run stops is told before its summary, however late the signal is heard of`() throws {
+        let request = try RunRequest.of("stages: [invert]", in: folder)
+        var settings = RunSettings(output: folder("out"))
+        settings.inProcess = true
+        let found = try InputSelection(arguments: [folder("in")]).resolve(knownExtensions: ["png"]) { _ in false }
+        let plan = try RunPlan(found, request: request, settings: settings), schedule = Schedule(images: plan.images.count, settings: settings)
+        let stop = StopSignal(), isOver = DispatchSemaphore(value: 0), isHeard = DispatchSemaphore(value: 0)
+        let kinds = Mutex<[String]>([]), isRaised = Atomic<Bool>(false)
+        // Who is told before the run is holds up that.
+        stop.observe { _ in isOver.wait() }
+        _ = try Batch(plan, request: request, settings: settings, schedule: schedule, crew: try Crew(request, schedule: schedule, images: plan.images.count, settings: settings), stop: stop) { event in
+            switch event {
+            case .stopping: kinds.withLock { $0.append("stopping") }
+            case .finished: kinds.withLock { $0.append("summary") }
+            case .imageFinished:
+                guard !isRaised.exchange(true, ordering: .relaxed) else { return }
+                Thread {
+                    stop.raise(SIGINT)
+                    isHeard.signal()
+                }.start()
+                while stop.state == .running { sched_yield() }
+            default: return
+            }
+        }.run()
+        isOver.signal()
+        isHeard.wait()
+        #expect(kinds.withLock { $0 } == ["stopping", "summary"])
     }
 
     @Test func `what is up to date is skipped with its reason`() throws {

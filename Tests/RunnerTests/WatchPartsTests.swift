@@ -65,6 +65,41 @@ import Vips
         files.forget(below: place("sub").absolute)
         #expect(taken(&files, at: 1) == ["sub2"])
     }
+
+    @Test func `two names that Unicode holds to be the same are two files`() {
+        var files = SettlingFiles(rest: .seconds(1))
+        for name in ["\u{E9}", "e\u{301}"] { files.touched(place(name), at: start) }
+        files.forget(place("\u{E9}").absolute)
+        #expect(taken(&files, at: 1).map { Array($0.utf8) } == [Array("e\u{301}".utf8)])
+    }
+}
+
+@Suite struct PathTableTests {
+    func key(_ path: String) -> PathKey { PathKey(path) }
+
+    @Test func `what lies below a folder is found by the folder, and by no other that begins alike`() {
+        var table = PathTable<Int>()
+        for (number, path) in ["/in/a", "/in/sub/b", "/in/sub/c", "/in/sub2/d", "/in/sub", "/e"].enumerated() { table[key(path)] = number }
+        func below(_ folder: String) -> [String] { table.paths(below: key(folder)).map(\.path).sorted() }
+        #expect(below("/in/sub") == ["/in/sub/b", "/in/sub/c"])
+        #expect(below("/") == ["/e", "/in/a", "/in/sub", "/in/sub/b", "/in/sub/c", "/in/sub2/d"])
+        #expect(below("/in/a") == [] && below("/none") == [])
+        table[key("/in/sub")] = nil
+        #expect(below("/in") == ["/in/a", "/in/sub/b", "/in/sub/c", "/in/sub2/d"], "what lies in it stays")
+        for path in table.paths(below: key("/in")) { table[path] = nil }
+        #expect(below("/") == ["/e"] && table.values.count == 1)
+        table[key("/in/sub/b")] = 7
+        #expect(below("/in") == ["/in/sub/b"] && table[key("/in/sub/b")] == 7)
+    }
+
+    @Test func `names that Unicode holds to be the same are two`() {
+        var table = PathTable<Int>()
+        table[key("/\u{E9}/a")] = 1
+        table[key("/e\u{301}/a")] = 2
+        #expect(table.paths(below: key("/\u{E9}")).map { table[$0] } == [1] && table.values.count == 2)
+        #expect(!key("/e\u{301}/a").isWithin(key("/\u{E9}")) && key("/\u{E9}/a").isWithin(key("/\u{E9}")))
+        #expect(key("/a").isWithin(key("/")) && key("/a").isWithin(key("/a")) && !key("/ab").isWithin(key("/a")))
+    }
 }
 
 @Suite struct ArrivalQueueTests {
@@ -90,6 +125,27 @@ import Vips
         try folder.write("1", "something else")
         queue.put(first)
         #expect(queue.next()?.index == 1)
+        queue.end()
+        #expect(queue.next() == nil)
+    }
+
+    @Test func `thousands are made in their order, past those that are in hand`() throws {
+        let queue = ArrivalQueue(), blocked = try image(0)
+        queue.put(blocked)
+        #expect(queue.next()?.index == 0)
+        let images = (1...3000).map { PlannedImage(index: $0, input: blocked.input, outputs: [], bytes: 0) }
+        for image in images {
+            queue.put(image)
+            // Written to again and again while it is made.
+            queue.withdraw(0)
+            queue.put(blocked)
+        }
+        for image in images {
+            #expect(queue.next()?.index == image.index)
+            queue.finished(image, nil)
+        }
+        queue.finished(blocked, nil)
+        #expect(queue.next()?.index == 0)
         queue.end()
         #expect(queue.next() == nil)
     }

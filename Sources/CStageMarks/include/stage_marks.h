@@ -43,6 +43,8 @@ int32_t aqt_fork(void);
 
 /* Copies the text of a slot; an empty text where it is free, or was torn. For the supervisor. */
 void aqt_mark_read(const void *board, int32_t slot, char out[AQT_MARK_TEXT]);
+/* Seconds since the call in a slot began. */
+double aqt_mark_age(const void *board, int32_t slot);
 int32_t aqt_mark_signal(const void *board);
 int32_t aqt_mark_signal_slot(const void *board);
 

@@ -94,7 +94,7 @@ public struct ImageComparison: Sendable {
     ///
     /// - Throws: `RunError` 73 where that is one of the pictures, or cannot be written.
     public func writeHeatmap(to path: String) throws(RunError) {
-        guard !files.contains(Path.real(path)) else { throw RunError(.cannotCreateOutput, "'\(path)' is one of the pictures that are compared", hint: "name another file with --heatmap") }
+        guard !files.contains(where: { PathKey($0) == PathKey(Path.real(path)) }) else { throw RunError(.cannotCreateOutput, "'\(path)' is one of the pictures that are compared", hint: "name another file with --heatmap") }
         do {
             try Operation.image("falsecolour", ["in": .image(try Operation.image("cast", ["in": .image(map), "format": "uchar"]))]).save(path)
         } catch {

@@ -6,13 +6,14 @@ internal import Vips
 struct FinishedOutput {
     let image: Image
     let options: [String: Argument]
-    /// What the user should know about it.
-    let notes: [String]
 
-    init(_ result: Image, _ output: OutputSpec, saver: StageDescription, fileExtension: String, session: RunSession, inputFormat: BandFormat, scope: ImageScope) throws(ImageFailure) {
+    /// Says what the user should know about it.
+    init(_ result: Image, _ output: OutputSpec, saver: StageDescription, fileExtension: String, session: RunSession, inputFormat: BandFormat, scope: ImageScope,
+         context: ImageContext) throws(ImageFailure) {
         let environment = scope.environment, pipeline = session.pipeline
         do {
             let profile = try output.profileName(in: environment, pipeline: pipeline)
+            if let path = profile.flatMap({ try? session.stages.files.find($0) }) { context.use(path) }
             let isStripped = output.metadata == .strip
             // Back to the input's own profile before samples are rounded, unless another is wanted.
             let grey = try GreyPicture.settled(result)
@@ -25,7 +26,8 @@ struct FinishedOutput {
             finish.dithers = output.dither == .auto
             finish.bitDepth = OutputFinish.bitDepth(given)
             let finished = try finish.apply(settled)
-            (image, notes) = finished
+            image = finished.image
+            for note in finished.notes { context.note(note) }
             let typed = try VipsStage.options(given, of: saver.name)
             options = isStripped ? typed.merging(Self.stripping(saver)) { own, _ in own } : typed
         } catch let error as VipsError {

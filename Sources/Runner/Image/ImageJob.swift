@@ -13,23 +13,24 @@ struct ImageJob {
 
     /// Makes the outputs. They get their names when all of them are complete.
     ///
-    /// - Parameter committing: called when all is computed: what is left waits for the disk.
-    func run(committing: () -> Void = {}) throws(ImageFailure) -> MadeImage {
+    /// - Parameters:
+    ///   - clock: what it takes, also where it fails.
+    ///   - committing: called when all is computed: what is left waits for the disk.
+    func run(_ clock: inout JobClock, committing: () -> Void = {}) throws(ImageFailure) -> MadeImage {
         let watch = session.pipeline.limits.timeout.map { DeadlineWatch(seconds: $0, context: context) }
         defer {
             watch?.cancel()
             context.finish()
         }
         do throws(ImageFailure) {
-            return try make(committing)
+            return try make(&clock, committing)
         } catch {
             guard let watch, watch.isExpired else { throw error }
             throw ImageFailure("timeout", "took longer than the \(session.pipeline.limits.timeout ?? 0) seconds of limits.timeout")
         }
     }
 
-    private func make(_ committing: () -> Void) throws(ImageFailure) -> MadeImage {
-        let start = ContinuousClock.now
+    private func make(_ clock: inout JobClock, _ committing: () -> Void) throws(ImageFailure) -> MadeImage {
         // Before it is opened: what comes later is told by its time.
         let before = FileStatus(planned.input.path)
         let opened: InputImage, prepared: [PreparedOutput]
@@ -38,13 +39,13 @@ struct ImageJob {
         } catch {
             throw error.endingRun(FullDisk(error.message, output: nil))
         }
-        let built = ContinuousClock.now
+        clock.begin("save")
         var transaction = OutputTransaction()
         for (index, output) in prepared.enumerated() {
             let share = 1 / Double(prepared.count), start = Double(index) * share
             let temporary: String
             do throws(RunError) {
-                temporary = try transaction.temporaryName(for: planned.outputs[index])
+                temporary = try transaction.temporaryName(for: planned.outputs[index], isStreamed: Self.streamingSavers.contains(output.saver))
             } catch {
                 throw ImageFailure("save", error.description, endsRun: error.status == .cannotCreateOutput || error.status == .inputOutput ? error : nil)
             }
@@ -56,7 +57,7 @@ struct ImageJob {
             }
         }
         if context.isCancelled { throw ImageFailure("cancelled", "given up") }
-        let computed = ContinuousClock.now
+        clock.begin("sync")
         committing()
         let content = try before.map { status throws(ImageFailure) in try ContentStamp.taken(of: planned.input.path, since: status) }
         let written: [[Int64]]
@@ -65,14 +66,12 @@ struct ImageJob {
         } catch {
             throw ImageFailure("save", error.description, endsRun: error.status == .someFailed ? nil : error)
         }
-        let stages = [StageSeconds(name: "load", seconds: (built - start).seconds)]
-            + context.stageSeconds.map { StageSeconds(name: $0.stage, seconds: $0.seconds) }
-            + [StageSeconds(name: "save", seconds: (computed - built).seconds), StageSeconds(name: "sync", seconds: (ContinuousClock.now - computed).seconds)]
         let precisions = context.precisions
-        return MadeImage(pixels: opened.facts.width * opened.facts.height * max(1, opened.frames.count), notes: [], seconds: 0, stages: stages,
+        return MadeImage(pixels: opened.facts.width * opened.facts.height * max(1, opened.frames.count), notes: [], seconds: 0, stages: clock.seconds(context),
                          precision: precisions.isEmpty ? nil : precisions.map(\.rawValue).joined(separator: ", "),
                          engine: precisions.isEmpty ? nil : session.stages.engine.version,
-                         inputSize: [opened.facts.width, opened.facts.height], outputSizes: prepared.map { [$0.image.width, $0.image.height] }, content: content, written: written)
+                         inputSize: [opened.facts.width, opened.facts.height], outputSizes: prepared.map { [$0.image.width, $0.image.height] }, content: content, written: written,
+                         files: context.usedFiles)
     }
 
     /// The input and its outputs, not computed yet. It is decoded from top to bottom where the pipeline allows that and no network wants to see parts of it first.
@@ -138,8 +137,7 @@ struct ImageJob {
             throw ImageFailure("save", "nothing here writes '\(ext)'")
         }
         try session.pipeline.limits.check(image, "becomes")
-        let made = try FinishedOutput(image, output, saver: saver, fileExtension: ext, session: session, inputFormat: opened.format, scope: builder.scope)
-        for note in made.notes { context.note(note) }
+        let made = try FinishedOutput(image, output, saver: saver, fileExtension: ext, session: session, inputFormat: opened.format, scope: builder.scope, context: context)
         return PreparedOutput(image: made.image, saver: saver.name, options: made.options, traces: builder.trace)
     }
 
@@ -147,6 +145,9 @@ struct ImageJob {
     private func failure(_ error: StageError) -> ImageFailure {
         ImageFailure(error, stage: error.stage.isEmpty ? nil : session.request.label(ofStage: error.stage) ?? error.stage)
     }
+
+    /// Those that write to the file of the name that they are given, as libvips' targets do, and neither make another of that name nor look at its suffix.
+    private static let streamingSavers: Set<String> = ["pngsave", "jpegsave", "webpsave", "gifsave", "jxlsave"]
 
     /// Computes the pixels and writes them.
     private func save(_ output: PreparedOutput, to path: String, for final: String, from start: Double, _ share: Double) throws(ImageFailure) {

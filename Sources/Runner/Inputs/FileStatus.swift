@@ -17,6 +17,16 @@ struct FileStatus: Sendable, Equatable {
         self.init(info)
     }
 
+    /// With the time of the last change of status, in nanoseconds since 1970, which no program can set back. No part of the others: a new name or right is no change of
+    /// what a file holds.
+    static func withChange(_ path: String) -> (status: FileStatus, changed: Int64)? {
+        var info = stat()
+        guard stat(path, &info) == 0 else { return nil }
+        return (FileStatus(info), nanoseconds(info.st_ctim))
+    }
+
+    private static func nanoseconds(_ time: timespec) -> Int64 { Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec) }
+
     /// Of an open file.
     init?(descriptor: Int32) {
         var info = stat()
@@ -32,7 +42,7 @@ struct FileStatus: Sendable, Equatable {
         default: kind = .other
         }
         size = Int64(info.st_size)
-        modified = Int64(info.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(info.st_mtim.tv_nsec)
+        modified = Self.nanoseconds(info.st_mtim)
         device = UInt64(info.st_dev)
         inode = UInt64(info.st_ino)
     }

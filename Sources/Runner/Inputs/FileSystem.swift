@@ -20,6 +20,21 @@ enum FileSystem {
         return path == folder ? "the output folder '\(folder)' cannot be written: \(String(cString: strerror(errno)))" : cannotBeMade(errno)
     }
 
+    /// Makes a folder and those above it. Gives the `errno` of what failed: Foundation keeps it to itself.
+    static func makeFolder(_ path: String) -> Int32 {
+        if mkdir(path, 0o777) == 0 { return 0 }
+        switch errno {
+        case EEXIST: return FileStatus(path)?.kind == .directory ? 0 : ENOTDIR
+        case ENOENT:
+            let parent = Path.directory(path)
+            guard !parent.isEmpty, parent != path else { return ENOENT }
+            let code = makeFolder(parent)
+            if code != 0 { return code }
+            return mkdir(path, 0o777) == 0 || errno == EEXIST ? 0 : errno
+        case let code: return code
+        }
+    }
+
     /// Bytes of a name that Linux' file systems take (`NAME_MAX`), and of a path (`PATH_MAX`, with its zero).
     static let longestName = 255, longestPath = 4095
 

@@ -158,8 +158,8 @@ private struct Walk {
     var found = InputSelection.Found()
     private var seenFiles: Set<PathKey> = []
     private var openFolders: Set<PathKey> = []
-    private let output: String?
-    private let ownFiles: [(name: String, path: String)]
+    private let output: PathKey?
+    private let ownFiles: [(name: PathKey, path: PathKey)]
     /// What earlier runs made, where it lies among the inputs.
     private var made: Set<PathKey> = []
     private var journals: Set<PathKey> = []
@@ -169,8 +169,8 @@ private struct Walk {
         self.selection = selection
         self.knownExtensions = knownExtensions
         self.isImage = isImage
-        output = selection.output.map(Path.real)
-        ownFiles = selection.ownFiles.map(Path.real).map { (Path.base($0), $0) }
+        output = selection.output.map { PathKey(Path.real($0)) }
+        ownFiles = selection.ownFiles.map(Path.real).map { (PathKey(Path.base($0)), PathKey($0)) }
     }
 
     /// An input of an earlier run. One that is gone is found when its turn comes.
@@ -187,7 +187,7 @@ private struct Walk {
         switch status.kind {
         case .directory:
             visit(argument, below: "")
-            if found.unreadable.contains(where: { $0.path == argument }) { throw RunError(.inputMissing, "the folder '\(argument)' cannot be listed") }
+            if found.unreadable.contains(where: { PathKey($0.path) == PathKey(argument) }) { throw RunError(.inputMissing, "the folder '\(argument)' cannot be listed") }
         case .file: add(argument, folder: "", given: true)
         case .link, .other: throw RunError(.inputMissing, "input '\(argument)' is neither a file nor a folder")
         }
@@ -206,7 +206,7 @@ private struct Walk {
     mutating func visit(_ folder: String, below: String) {
         let real = Path.real(folder)
         // Its own output is never an input, wherever it lies; nor is a folder inside itself through a link.
-        if real == output, !below.isEmpty { return }
+        if PathKey(real) == output, !below.isEmpty { return }
         guard openFolders.insert(PathKey(real)).inserted else { return }
         defer { openFolders.remove(PathKey(real)) }
         entering(FolderPlace(folder, below: below))
@@ -219,7 +219,7 @@ private struct Walk {
         }
         // Asked for by name, the results of one run are the inputs of the next.
         if names.contains(".aquatint"), !below.isEmpty { readJournal(of: real) }
-        if let output, real == output || real.hasPrefix(output == "/" ? output : output + "/") { readJournal(of: output) }
+        if let output, PathKey(real).isWithin(output) { readJournal(of: output.path) }
         for name in names { look(at: name, in: folder, real: real, below: below) }
     }
 
@@ -268,7 +268,7 @@ private struct Walk {
 
     private mutating func add(_ path: String, folder: String, given: Bool) {
         let name = Path.base(path)
-        if ownFiles.contains(where: { $0.name == name && $0.path == Path.real(path) }) { return }
+        if ownFiles.contains(where: { $0.name == PathKey(name) && $0.path == PathKey(Path.real(path)) }) { return }
         if !given {
             if let reason = Litter.reason(name, watching: selection.isWatching) {
                 found.strays.append(Stray(path: path, reason: reason))

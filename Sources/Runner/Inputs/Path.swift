@@ -22,6 +22,9 @@ enum Path {
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 
+    /// The folders that files lie in, each once.
+    static func folders(of paths: some Sequence<String>) -> [String] { Set(paths.map { PathKey(directory($0)) }).map(\.path) }
+
     /// `photo.tar.gz` -> (`photo.tar`, `.gz`); `.hidden` has no extension.
     static func split(_ name: String) -> (stem: String, ext: String) {
         guard let dot = name.utf8.lastIndex(of: UInt8(ascii: ".")), dot != name.startIndex else { return (name, "") }
@@ -74,6 +77,13 @@ struct PathKey: Hashable, Sendable {
 
     static func == (left: PathKey, right: PathKey) -> Bool {
         left.path.utf8.count == right.path.utf8.count && left.path.utf8.elementsEqual(right.path.utf8)
+    }
+
+    /// Whether this is that folder, or lies in it. Both are absolute.
+    func isWithin(_ folder: PathKey) -> Bool {
+        let own = path.utf8, others = folder.path.utf8
+        guard own.starts(with: others) else { return false }
+        return own.count == others.count || others.last == UInt8(ascii: "/") || own.dropFirst(others.count).first == UInt8(ascii: "/")
     }
 
     func hash(into hasher: inout Hasher) {

@@ -4,9 +4,9 @@ struct Claims: Sendable {
     let foldsCase: @Sendable (String) -> Bool
     private var inputs: Set<PathKey> = []
     private var outputs: [PathKey: String] = [:]
-    /// By lower case: the last input or output of that name.
+    /// By lower case: the last input or output of that name. Unicode's forms of one name are one name here: most file systems that fold case fold those, too.
     private var folded: [String: (isInput: Bool, place: PathKey, owner: String)] = [:]
-    private var folding: [String: Bool] = [:]
+    private var folding: [PathKey: Bool] = [:]
 
     init(foldsCase: @escaping @Sendable (String) -> Bool) { self.foldsCase = foldsCase }
 
@@ -41,9 +41,9 @@ struct Claims: Sendable {
     }
 
     private mutating func foldsCase(in folder: String) -> Bool {
-        if let known = folding[folder] { return known }
+        if let known = folding[PathKey(folder)] { return known }
         let folds = foldsCase(folder)
-        folding[folder] = folds
+        folding[PathKey(folder)] = folds
         return folds
     }
 

@@ -19,6 +19,14 @@ final class Journal: Sendable {
         var input: String
         var content: ContentStamp
         var outputs: [Output]
+        /// Files whose names depend on the image, which the recipe does not know of: weights, models and profiles.
+        var files: [Ingredient] = []
+    }
+
+    struct Ingredient: Sendable, Equatable {
+        var path: String
+        /// SHA-256 in hexadecimal digits; empty where it could not be read.
+        var hash: String
     }
 
     struct Output: Sendable, Equatable {
@@ -45,9 +53,13 @@ final class Journal: Sendable {
     private let current = FileManager.default.currentDirectoryPath
     private let entries: Mutex<[PathKey: Entry]>
     private let file = Mutex(-1 as Int32)
+    private let openStatus: @Sendable (Int32, String) -> FileStatus?
 
     /// Reads what is there; creates nothing until ``open()`` or the first ``append(_:)``.
-    init(outputFolder: String) {
+    ///
+    /// - Parameter openStatus: what an open file is like as long as it is the one of that name; nil where it is another.
+    init(outputFolder: String, openStatus: @escaping @Sendable (Int32, String) -> FileStatus? = Journal.status(of:named:)) {
+        self.openStatus = openStatus
         folder = Path.absolute(outputFolder)
         path = Self.path(in: outputFolder)
         do throws(RunError) {
@@ -70,25 +82,29 @@ final class Journal: Sendable {
     var outputs: Set<PathKey> { entries.withLock { Set($0.values.flatMap { $0.outputs.map { PathKey(Path.join(folder, $0.path)) } }) } }
 
     /// Whether the outputs of `input` exist and were made from it as it is now, by the same recipe.
-    func standing(input: String, status: FileStatus, recipe: String, outputs: [String]) -> Standing {
+    func standing(input: String, status: FileStatus, recipe: String, outputs: [String], hash: (String) -> String? = { _ in nil }) -> Standing {
         let wanted = outputs.map(place)
         guard let first = wanted.first, let entry = entries.withLock({ $0[PathKey(first)] }) else { return .outOfDate }
         guard entry.recipe == recipe, PathKey(entry.input) == PathKey(Path.absolute(input, in: current)), entry.content.size == status.size, entry.outputs.count == wanted.count else { return .outOfDate }
         for (output, path) in zip(entry.outputs, wanted) where PathKey(output.path) != PathKey(path) || output != self.output(path) { return .outOfDate }
+        for file in entry.files where hash(file.path) != file.hash { return .outOfDate }
         if entry.content.modified == status.modified { return .upToDate }
         return entry.content.hash.map { .ifContentIs(hash: $0) } ?? .outOfDate
     }
 
     /// Remembers that the outputs were made of this content.
     ///
-    /// - Parameter written: bytes and time of last change of each output as it was made; nil: as they are now. Another run may have replaced them since.
-    func append(input: String, content: ContentStamp, recipe: String, outputs: [String], written: [[Int64]]? = nil) throws(RunError) {
+    /// - Parameters:
+    ///   - written: bytes and time of last change of each output as it was made; nil: as they are now. Another run may have replaced them since.
+    ///   - files: beyond those of the recipe; nil: those that are remembered.
+    func append(input: String, content: ContentStamp, recipe: String, outputs: [String], written: [[Int64]]? = nil, files: [Ingredient]? = nil) throws(RunError) {
         let made = outputs.enumerated().map { index, path in
             guard let written, written.indices.contains(index), written[index].count == 2 else { return output(place(path)) }
             return Output(path: place(path), size: written[index][0], modified: written[index][1])
         }
-        let entry = Entry(recipe: recipe, input: Path.absolute(input, in: current), content: content, outputs: made)
-        guard let first = entry.outputs.first else { return }
+        guard let first = made.first else { return }
+        let entry = Entry(recipe: recipe, input: Path.absolute(input, in: current), content: content, outputs: made,
+                          files: files ?? entries.withLock { $0[PathKey(first.path)]?.files } ?? [])
         let line = JournalText.line(entry)
         try locked { descriptor, size throws(RunError) in
             // A line torn by a crash must not swallow this one.
@@ -156,6 +172,14 @@ final class Journal: Sendable {
 
     private static let advice = "it is what tells later runs what is done already; put its folder right or delete it, or do without: --overwrite always or never"
 
+    static func status(of descriptor: Int32, named path: String) -> FileStatus? {
+        guard let open = FileStatus(descriptor: descriptor), let named = FileStatus(path), open.inode == named.inode, open.device == named.device else { return nil }
+        return open
+    }
+
+    /// How often a file is opened that turns out to be another than the one of its name.
+    private static let mostOpenings = 100
+
     /// Opens the file and locks it against every other process for the time of `body`, which is given its size.
     private func locked(_ body: (Int32, Int) throws(RunError) -> Void) throws(RunError) {
         func fail(_ code: Int32) -> RunError {
@@ -163,9 +187,9 @@ final class Journal: Sendable {
                      "the journal '\(path)' cannot be written: \(String(cString: strerror(code)))", hint: Self.advice)
         }
         let result: Result<Void, RunError> = file.withLock { descriptor in
-            while true {
+            for _ in 0..<Self.mostOpenings {
                 if descriptor < 0 {
-                    let code = OutputTransaction.makeFolder(Path.directory(path))
+                    let code = FileSystem.makeFolder(Path.directory(path))
                     guard code == 0 else { return .failure(fail(code)) }
                     descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0o666)
                     guard descriptor >= 0 else { return .failure(fail(errno)) }
@@ -173,7 +197,7 @@ final class Journal: Sendable {
                 // File servers without locks still append whole lines.
                 while flock(descriptor, LOCK_EX) != 0, errno == EINTR {}
                 // Another process may have replaced it, or somebody deleted it.
-                if let open = FileStatus(descriptor: descriptor), let named = FileStatus(path), open.inode == named.inode, open.device == named.device {
+                if let open = openStatus(descriptor, path) {
                     let opened = descriptor
                     defer { flock(opened, LOCK_UN) }
                     return Result { () throws(RunError) in try body(opened, Int(open.size)) }
@@ -181,6 +205,7 @@ final class Journal: Sendable {
                 close(descriptor)
                 descriptor = -1
             }
+            return .failure(RunError(.inputOutput, "the journal '\(path)' cannot be written: it is another file each time that it is opened", hint: Self.advice))
         }
         try result.get()
     }
@@ -196,8 +221,8 @@ final class Journal: Sendable {
     /// With the lock held.
     private func replace(with bytes: [UInt8]) throws(RunError) {
         let directory = Path.directory(path)
-        OutputTransaction.clearLeftovers(in: directory)
-        let temporary = OutputTransaction.uniqueName(in: directory, prefix: ".aquatint-", suffix: ".jsonl")
+        TemporaryFiles.clearLeftovers(in: directory)
+        let temporary = TemporaryFiles.uniqueName(in: directory, prefix: ".aquatint-", suffix: ".jsonl")
         let descriptor = Glibc.open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
         // Where there is no room for it, the long one does as well.
         guard descriptor >= 0 else { return }

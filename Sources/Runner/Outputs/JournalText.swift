@@ -1,3 +1,5 @@
+internal import PipelineLanguage
+
 /// The lines of a journal.
 ///
 /// They are JSON for whoever wants to look, but read here by their exact form: a hundred thousand of them must be no more than a moment's wait.
@@ -50,26 +52,13 @@ struct JournalText {
 
     /// An entry as a line, with the line feed.
     static func line(_ entry: Journal.Entry) -> [UInt8] {
-        let outputs = entry.outputs.map { "[\(quoted($0.path)),\($0.size),\($0.modified)]" }.joined(separator: ",")
-        return Array("""
-            {"v":1,"recipe":\(quoted(entry.recipe)),"input":\(quoted(entry.input)),"size":\(entry.content.size),"modified":\(entry.content.modified),\
-            "hash":\(quoted(entry.content.hash ?? "")),"outputs":[\(outputs)]}
-
-            """.utf8)
-    }
-
-    private static func quoted(_ text: String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"", "\\": result += "\\\(scalar)"
-            case _ where scalar.value < 32:
-                let digits = String(scalar.value, radix: 16)
-                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result + "\""
+        var fields: [(String, JSON)] = [
+            ("v", .int(1)), ("recipe", .string(entry.recipe)), ("input", .string(entry.input)), ("size", .int(Int(entry.content.size))), ("modified", .int(Int(entry.content.modified))),
+            ("hash", .string(entry.content.hash ?? "")),
+            ("outputs", .array(entry.outputs.map { .array([.string($0.path), .int(Int($0.size)), .int(Int($0.modified))]) })),
+        ]
+        if !entry.files.isEmpty { fields.append(("files", .array(entry.files.map { .array([.string($0.path), .string($0.hash)]) }))) }
+        return Array((JSON.object(fields).text() + "\n").utf8)
     }
 }
 
@@ -92,8 +81,17 @@ private struct LineScanner {
             guard take("["), let path = string(), take(","), let size = integer(), take(","), let modified = integer(), take("]") else { return nil }
             outputs.append(Journal.Output(path: path, size: size, modified: modified))
         } while take(",")
-        guard take("]}"), position == text.endIndex else { return nil }
-        return Journal.Entry(recipe: recipe, input: input, content: ContentStamp(size: size, modified: modified, hash: hash.isEmpty ? nil : hash), outputs: outputs)
+        guard take("]") else { return nil }
+        var files: [Journal.Ingredient] = []
+        if take(",\"files\":[") {
+            repeat {
+                guard take("["), let path = string(), take(","), let hash = string(), take("]") else { return nil }
+                files.append(Journal.Ingredient(path: path, hash: hash))
+            } while take(",")
+            guard take("]") else { return nil }
+        }
+        guard take("}"), position == text.endIndex else { return nil }
+        return Journal.Entry(recipe: recipe, input: input, content: ContentStamp(size: size, modified: modified, hash: hash.isEmpty ? nil : hash), outputs: outputs, files: files)
     }
 
     /// Whether the line is whole, and begins with a version other than 1.
@@ -154,12 +152,18 @@ private struct LineScanner {
         return nil
     }
 
-    /// What stands behind a backslash: a quote, a backslash, or the number of a control character.
+    /// What stands behind a backslash: a quote, a backslash, the letter or the number of a control character.
     private mutating func escaped() -> UInt8? {
         guard position < text.endIndex else { return nil }
         let byte = text[position]
         position += 1
-        if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { return byte }
+        switch byte {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"): return byte
+        case UInt8(ascii: "n"): return 10
+        case UInt8(ascii: "r"): return 13
+        case UInt8(ascii: "t"): return 9
+        default: break
+        }
         guard byte == UInt8(ascii: "u"), text.endIndex - position >= 4,
               let value = UInt8(String(decoding: text[position..<(position + 4)], as: UTF8.self), radix: 16) else { return nil }
         position += 4

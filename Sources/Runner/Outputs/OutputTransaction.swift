@@ -1,34 +1,55 @@
-internal import ContentHash
 import Foundation
-import StageHost
 import Synchronization
 
-/// The outputs of one image: written under temporary names in their own folders, then all of them made visible, or none.
+/// The outputs of one image: written where nobody sees them, then all of them made visible, or none.
 ///
-/// Temporary names are `.aquatint-<process id>-<number>@<place><extension>`: a later run tells by the process id whether one is a leftover,
-/// and by the place whether it is the one to tell: process ids mean nothing on another machine, or in another container.
+/// Most are files without a name (`O_TMPFILE`) until they are whole: a process that is killed leaves nothing, and the folder is changed once. Where a saver or a file
+/// system knows no such thing, they have temporary names in their own folders: see ``TemporaryFiles``.
 struct OutputTransaction: ~Copyable {
-    /// With the temporary file as it was made, open: what is synced is what lies there.
-    private var pending: [(temporary: String, final: String, descriptor: Int32)] = []
-    private static let counter = Atomic<Int>(0)
+    private struct Pending {
+        let final: String
+        /// nil: the file has no name yet.
+        let temporary: String?
+        /// Of the file as it was made: what is synced is what lies there.
+        let descriptor: Int32
+
+        /// What a saver is to write to.
+        var path: String { temporary ?? "/proc/self/fd/\(descriptor)" }
+    }
+
+    private var pending: [Pending] = []
 
     init() {}
 
     /// The name to write to for the output `final`: of an empty file, since the system tells why there can be none and savers do not. Creates its folder where
     /// it is missing.
     ///
+    /// - Parameter isStreamed: the saver opens the file that it is given, and writes from its beginning to its end: then it needs no name.
     /// - Throws: `RunError`: 73 where it cannot be made, 74 where the disk is full or broken: the next image would fail alike.
-    mutating func temporaryName(for final: String) throws(RunError) -> String {
+    mutating func temporaryName(for final: String, isStreamed: Bool = false) throws(RunError) -> String {
         let folder = Path.directory(final)
-        let code = Self.makeFolder(folder.isEmpty ? "." : folder)
-        guard code == 0 else {
-            throw RunError(.cannotCreateOutput, "the output folder '\(folder)' cannot be created: \(String(cString: strerror(code)))")
+        if isStreamed, Self.hasDescriptorNames {
+            let descriptor = open(folder.isEmpty ? "." : folder, Self.withoutName | O_WRONLY | O_CLOEXEC, 0o666)
+            if descriptor >= 0 {
+                let file = Pending(final: final, temporary: nil, descriptor: descriptor)
+                pending.append(file)
+                return file.path
+            }
         }
-        let temporary = Self.uniqueName(in: folder, prefix: ".aquatint-", suffix: Path.split(Path.base(final)).ext)
+        let temporary = TemporaryFiles.uniqueName(in: folder, prefix: ".aquatint-", suffix: Path.split(Path.base(final)).ext)
         Self.live.withLock { _ = $0.insert(temporary) }
-        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+        func create() -> Int32 { open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666) }
+        var descriptor = create()
+        if descriptor < 0 {
+            let code = FileSystem.makeFolder(folder.isEmpty ? "." : folder)
+            guard code == 0 else {
+                Self.live.withLock { _ = $0.remove(temporary) }
+                throw RunError(.cannotCreateOutput, "the output folder '\(folder)' cannot be created: \(String(cString: strerror(code)))")
+            }
+            descriptor = create()
+        }
         let reason = errno
-        pending.append((temporary, final, descriptor))
+        pending.append(Pending(final: final, temporary: temporary, descriptor: descriptor))
         guard descriptor >= 0 else {
             let isBroken = [ENOSPC, EDQUOT, EIO].contains(reason)
             throw RunError(isBroken ? .inputOutput : .cannotCreateOutput, "nothing can be written in '\(folder.isEmpty ? "." : folder)': \(String(cString: strerror(reason)))")
@@ -36,11 +57,11 @@ struct OutputTransaction: ~Copyable {
         return temporary
     }
 
-    /// `PREFIXprocess-number@placeSUFFIX`: a name by which a later run can tell whether it is a leftover.
-    static func uniqueName(in folder: String, prefix: String = "aquatint-", suffix: String) -> String {
-        let number = counter.wrappingAdd(1, ordering: .relaxed).newValue
-        return Path.join(folder, "\(prefix)\(ProcessInfo.processInfo.processIdentifier)-\(number)@\(place)\(suffix)")
-    }
+    /// `O_TMPFILE`, a macro that Swift does not see.
+    private static let withoutName = O_DIRECTORY | 0o20000000
+
+    /// Whether open files can be opened and linked by the names that `/proc` gives them.
+    private static let hasDescriptorNames = access("/proc/self/fd", X_OK) == 0
 
     /// Syncs every file to the disk, then gives each its final name. The folders are synced at the end of a run (`syncFolders`): a name that a power failure takes
     /// back is one that the next run makes again.
@@ -52,12 +73,12 @@ struct OutputTransaction: ~Copyable {
     mutating func commit() throws(RunError) -> [[Int64]] {
         var stamps: [[Int64]] = []
         for file in pending {
-            let status = FileStatus(file.temporary)
+            let open = FileStatus(descriptor: file.descriptor), status = file.temporary.map { FileStatus($0) } ?? open
             // Some savers put another file in the place of the one that they are given.
-            if let status, let open = FileStatus(descriptor: file.descriptor), open.inode == status.inode, open.device == status.device {
-                try Self.sync(file.descriptor, file.temporary)
+            if let status, let open, open.inode == status.inode, open.device == status.device {
+                try Self.sync(file.descriptor, file.final)
             } else {
-                try Self.sync(file.temporary)
+                try Self.sync(file.path)
             }
             stamps.append(status.map { [$0.size, $0.modified] } ?? [])
             guard status?.size != 0 else { throw RunError(.inputOutput, "'\(file.final)' was not written: its temporary file is empty") }
@@ -68,14 +89,14 @@ struct OutputTransaction: ~Copyable {
             // What is replaced stays at hand as long as a later output may fail.
             var old: String?
             if index < pending.count - 1 {
-                let kept = Self.uniqueName(in: Path.directory(file.final), prefix: ".aquatint-", suffix: ".old")
+                let kept = TemporaryFiles.uniqueName(in: Path.directory(file.final), prefix: ".aquatint-", suffix: ".old")
                 if link(file.final, kept) == 0 { old = kept }
             }
-            guard rename(file.temporary, file.final) == 0 else {
-                let reason = String(cString: strerror(errno))
+            let code = Self.place(file)
+            guard code == 0 else {
                 if let old { unlink(old) }
                 for (final, old) in replaced { _ = if let old { rename(old, final) } else { unlink(final) } }
-                throw RunError(.cannotCreateOutput, "'\(file.final)' cannot be put in place: \(reason)")
+                throw RunError(.cannotCreateOutput, "'\(file.final)' cannot be put in place: \(String(cString: strerror(code)))")
             }
             replaced.append((file.final, old))
         }
@@ -83,27 +104,44 @@ struct OutputTransaction: ~Copyable {
         return stamps
     }
 
+    /// Gives a file its final name, whatever had it before. Gives the `errno` of what failed.
+    private static func place(_ file: Pending) -> Int32 {
+        if let temporary = file.temporary { return rename(temporary, file.final) == 0 ? 0 : errno }
+        func named(_ name: String) -> Int32 { linkat(AT_FDCWD, file.path, AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0 ? 0 : errno }
+        let code = named(file.final)
+        guard code == EEXIST else { return code }
+        // Only a file that has a name can take the place of another.
+        let temporary = TemporaryFiles.uniqueName(in: Path.directory(file.final), prefix: ".aquatint-", suffix: Path.split(Path.base(file.final)).ext)
+        live.withLock { _ = $0.insert(temporary) }
+        defer { live.withLock { _ = $0.remove(temporary) } }
+        let second = named(temporary)
+        guard second == 0, rename(temporary, file.final) != 0 else { return second }
+        let third = errno
+        unlink(temporary)
+        return third
+    }
+
     /// Lets go of the temporary files, which have their names or are gone.
     private mutating func close() {
         for file in pending where file.descriptor >= 0 { Glibc.close(file.descriptor) }
-        Self.live.withLock { for file in pending { $0.remove(file.temporary) } }
+        let names = pending.compactMap(\.temporary)
+        if !names.isEmpty { Self.live.withLock { $0.subtract(names) } }
         pending = []
     }
 
     deinit {
-        for file in pending {
-            unlink(file.temporary)
-            if file.descriptor >= 0 { Glibc.close(file.descriptor) }
-        }
-        Self.live.withLock { for file in pending { $0.remove(file.temporary) } }
+        let names = pending.compactMap(\.temporary)
+        for name in names { unlink(name) }
+        for file in pending where file.descriptor >= 0 { Glibc.close(file.descriptor) }
+        if !names.isEmpty { Self.live.withLock { $0.subtract(names) } }
     }
 
     /// Temporary names in use by this process, some of which may have their final name by now.
     private static let live = Mutex<Set<String>>([])
 
     /// Makes the names of finished outputs last.
-    static func syncFolders(_ folders: Set<String>) {
-        for folder in folders { try? sync(folder.isEmpty ? "." : folder) }
+    static func syncFolders(of outputs: some Sequence<String>) {
+        for folder in Path.folders(of: outputs) { try? sync(folder.isEmpty ? "." : folder) }
     }
 
     /// Removes what the transactions of this process have written so far: for an end that cannot wait for them.
@@ -127,60 +165,4 @@ struct OutputTransaction: ~Copyable {
             throw RunError(.inputOutput, "'\(path)' cannot be written to the disk: \(String(cString: strerror(errno)))")
         }
     }
-
-    /// Makes a folder and those above it. Gives the `errno` of what failed: Foundation keeps it to itself.
-    static func makeFolder(_ path: String) -> Int32 {
-        if mkdir(path, 0o777) == 0 { return 0 }
-        switch errno {
-        case EEXIST: return FileStatus(path)?.kind == .directory ? 0 : ENOTDIR
-        case ENOENT:
-            let parent = Path.directory(path)
-            guard !parent.isEmpty, parent != path else { return ENOENT }
-            let code = makeFolder(parent)
-            if code != 0 { return code }
-            return mkdir(path, 0o777) == 0 || errno == EEXIST ? 0 : errno
-        case let code: return code
-        }
-    }
-
-    /// Removes the temporary files that killed runs left in `folder`: those whose process is gone.
-    static func clearLeftovers(in folder: String) { clear(".aquatint-", in: folder.isEmpty ? "." : folder) }
-
-    /// Removes what a process of this run, which is gone, was writing to `folder`.
-    static func clear(of process: pid_t, in folder: String) {
-        let prefix = ".aquatint-\(process)-"
-        for name in (try? FileManager.default.contentsOfDirectory(atPath: folder.isEmpty ? "." : folder)) ?? [] where name.hasPrefix(prefix) && name.contains("@\(place)") {
-            unlink(Path.join(folder, name))
-        }
-    }
-
-    /// Removes what killed runs left in the temporary directory: pixels of large images between two stages, and the folders of worker processes.
-    static func clearTemporaryPixels(in folder: String = FileManager.default.temporaryDirectory.path) {
-        clear(TemporaryPixels.namePrefix, suffix: TemporaryPixels.nameSuffix, in: folder)
-        for suffix in [WorkerFolder.nameSuffix, ".icc"] { clear("aquatint-", suffix: suffix, in: folder) }
-    }
-
-    /// Removes the files named `PREFIXprocess-numberSUFFIX` whose process is gone.
-    private static func clear(_ prefix: String, suffix: String = "", in folder: String) {
-        for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] where name.hasPrefix(prefix) && name.hasSuffix(suffix) {
-            let parts = name.dropFirst(prefix.count).split(separator: "-")
-            guard parts.count == 2, let process = pid_t(parts[0]), process > 0 else { continue }
-            let path = Path.join(folder, name)
-            let place = parts[1].split(separator: "@").dropFirst().first?.prefix { $0 != "." }
-            if let place, place != Self.place {
-                // Another machine's, or from before a restart: a day is longer than any image takes.
-                let now = Int64(Date().timeIntervalSince1970 * 1e9)
-                if let status = FileStatus(path), now - status.modified > 86_400_000_000_000 { try? FileManager.default.removeItem(atPath: path) }
-            } else if kill(process, 0) != 0 && errno == ESRCH || ProcessMemory.isZombie(process) {
-                try? FileManager.default.removeItem(atPath: path)
-            }
-        }
-    }
-
-    /// Stands for this boot of this machine, and this container of it: where a process id names one process.
-    static let place: String = {
-        let boot = (try? String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8)) ?? ProcessInfo.processInfo.hostName
-        let space = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/ns/pid")) ?? ""
-        return String(SHA256.hash(Array((boot + space).utf8)).hex.prefix(12))
-    }()
 }

@@ -44,17 +44,15 @@ final class RememberedHashes: Sendable {
         let (used, known) = state.withLock { ($0.used, $0.known) }
         guard let path, used.contains(where: { known[$0.key] == nil }) else { return }
         let text = used.map { "\($0.value) \($0.key)\n" }.sorted().joined()
-        let temporary = OutputTransaction.uniqueName(in: Path.directory(path), prefix: ".aquatint-", suffix: ".hashes")
+        let temporary = TemporaryFiles.uniqueName(in: Path.directory(path), prefix: ".aquatint-", suffix: ".hashes")
         guard FileManager.default.createFile(atPath: temporary, contents: Data(text.utf8)) else { return }
         if rename(temporary, path) != 0 { unlink(temporary) }
     }
 
     private static func mark(_ path: String) -> (text: String, isFresh: Bool)? {
-        var info = stat()
-        guard stat(path, &info) == 0 else { return nil }
-        func time(_ value: timespec) -> Int64 { Int64(value.tv_sec) &* 1_000_000_000 &+ Int64(value.tv_nsec) }
-        let changed = time(info.st_ctim), now = Int64(Date().timeIntervalSince1970 * 1e9)
-        let text = "\(info.st_size) \(time(info.st_mtim)) \(changed) \(info.st_ino) \(info.st_dev) \(Path.absolute(path))"
+        guard let (status, changed) = FileStatus.withChange(path) else { return nil }
+        let now = Int64(Date().timeIntervalSince1970 * 1e9)
+        let text = "\(status.size) \(status.modified) \(changed) \(status.inode) \(status.device) \(Path.absolute(path))"
         return path.contains("\n") ? nil : (text, now < changed + 2_000_000_000)
     }
 }

@@ -57,7 +57,7 @@ public struct FailedInputs: Sendable {
                   ImageReport.Status(rawValue: status) != nil, content.index.map({ $0 >= 1 && $0 < .max / 2 }) ?? true,
                   !folder.hasPrefix("/"), !folder.split(separator: "/").contains("..") else { throw fail("is damaged: fields are missing, or have other values than a run writes") }
             // As it was given where that still means the same file; a tree that was moved is found from where it is.
-            let own = Path.absolute(input) == path || FileStatus(path) == nil ? input : path
+            let own = PathKey(Path.absolute(input)) == PathKey(path) || FileStatus(path) == nil ? input : path
             return (Entry(path: own, folder: folder, number: content.index), path, status == ImageReport.Status.failed.rawValue)
         }
     }

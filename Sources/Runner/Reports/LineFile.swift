@@ -40,10 +40,10 @@ final class LineFile: Sendable {
             guard let file = FileHandle(forReadingAtPath: final), let start = try? file.read(upToCount: 64) else { throw fail("it exists, and cannot be read") }
             guard start.isEmpty || isOwn(start) else { throw fail("it exists and is something else, which is never overwritten", hint: "name another file") }
         }
-        let code = OutputTransaction.makeFolder(folder)
+        let code = FileSystem.makeFolder(folder)
         guard code == 0 else { throw fail("the folder '\(folder)' cannot be created: \(String(cString: strerror(code)))") }
-        OutputTransaction.clearLeftovers(in: folder)
-        let temporary = OutputTransaction.uniqueName(in: folder, prefix: ".aquatint-", suffix: Path.split(Path.base(final)).ext)
+        TemporaryFiles.clearLeftovers(in: folder)
+        let temporary = TemporaryFiles.uniqueName(in: folder, prefix: ".aquatint-", suffix: Path.split(Path.base(final)).ext)
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0o666)
         guard descriptor >= 0 else { throw fail(String(cString: strerror(errno))) }
         state = Mutex(State(descriptor: descriptor, pending: (temporary, final), length: 0))
@@ -93,7 +93,13 @@ final class LineFile: Sendable {
         var start = 0
         while start < bytes.count {
             let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress.unsafelyUnwrapped + start, bytes.count - start) }
-            if count < 0, errno == EINTR || errno == EAGAIN { continue }
+            if count < 0, errno == EINTR { continue }
+            if count < 0, errno == EAGAIN {
+                // A pipe that is full, and does not wait by itself.
+                var waiting = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+                _ = poll(&waiting, 1, -1)
+                continue
+            }
             guard count > 0 else { return count == 0 ? EIO : errno }
             start += count
         }

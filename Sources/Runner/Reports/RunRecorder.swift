@@ -23,6 +23,8 @@ public final class RunRecorder: Sendable {
 
     /// Any thread.
     public func handle(_ event: RunEvent) {
+        // A run that has nothing to say leaves the report of the last one alone.
+        if isReport, case .finished(let summary) = event, summary.isRefused, summary.done + summary.skipped + summary.failed == 0 { return }
         guard let line = RunRecord.line(event, isReport: isReport) else { return }
         do throws(RunError) {
             try file.append(line)
@@ -52,8 +54,8 @@ extension RunPlan {
 
     /// - Throws: `RunError` 73 where an image would be written over the report.
     public func check(report path: String) throws(RunError) {
-        let real = Path.real(path)
-        guard images.contains(where: { $0.outputs.contains { Path.base($0) == Path.base(real) && Path.real($0) == real } }) else { return }
+        let real = PathKey(Path.real(path)), name = PathKey(Path.base(real.path))
+        guard images.contains(where: { $0.outputs.contains { PathKey(Path.base($0)) == name && PathKey(Path.real($0)) == real } }) else { return }
         throw RunError(.cannotCreateOutput, "the report '\(path)' is also an output of this run", hint: "name another file")
     }
 }

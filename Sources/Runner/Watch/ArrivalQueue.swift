@@ -2,29 +2,37 @@
 final class ArrivalQueue: Sendable {
     private struct State {
         var waiting: [Int: PlannedImage] = [:]
-        /// In which they are made. Those that were withdrawn may stand here, too.
+        /// In which they are made, from `first` on. Those that were withdrawn may stand here, too.
         var order: [Int] = []
+        var first = 0
         var inHand: Set<Int> = []
         /// What the file of an image was like when that was made last.
         var made: [Int: FileStatus] = [:]
         var isOver = false
 
         mutating func take() -> PlannedImage? {
-            var place = 0
-            while place < order.count {
-                let index = order[place]
-                if let image = waiting[index] {
-                    if inHand.insert(index).inserted {
-                        order.remove(at: place)
-                        waiting[index] = nil
-                        return image
-                    }
-                    place += 1
-                } else {
-                    order.remove(at: place)
+            var taken: PlannedImage?
+            // Those that wait until they are made: no more than are in hand.
+            var kept: [Int] = []
+            while taken == nil, first < order.count {
+                let index = order[first]
+                first += 1
+                guard let image = waiting[index] else { continue }
+                if inHand.insert(index).inserted {
+                    waiting[index] = nil
+                    taken = image
+                } else if !kept.contains(index) {
+                    kept.append(index)
                 }
             }
-            return nil
+            // They stand where others stood.
+            first -= kept.count
+            order.replaceSubrange(first..<(first + kept.count), with: kept)
+            if first > 1024, first > order.count / 2 {
+                order.removeFirst(first)
+                first = 0
+            }
+            return taken
         }
     }
 

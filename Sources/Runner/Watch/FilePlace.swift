@@ -5,13 +5,19 @@ struct FolderPlace: Sendable, Hashable {
     /// The place below the folder that was given.
     let below: String
     /// By which it is known, however it was given.
-    let absolute: String
+    let absolute: PathKey
 
-    init(_ path: String, below: String) { (self.path, self.below, absolute) = (path, below, Path.absolute(path)) }
+    init(_ path: String, below: String) { (self.path, self.below, absolute) = (path, below, PathKey(Path.absolute(path))) }
+
+    static func == (left: FolderPlace, right: FolderPlace) -> Bool {
+        left.absolute == right.absolute && PathKey(left.path) == PathKey(right.path) && PathKey(left.below) == PathKey(right.below)
+    }
+
+    func hash(into hasher: inout Hasher) { hasher.combine(absolute) }
 }
 
 /// A name in a folder, whatever it stands for.
-struct FilePlace: Sendable, Hashable {
+struct FilePlace: Sendable {
     let folder: FolderPlace
     let name: String
 
@@ -19,5 +25,5 @@ struct FilePlace: Sendable, Hashable {
     /// Place and name below the folder that was given.
     var relative: String { Path.join(folder.below, name) }
     /// By which it is known, however it was given.
-    var absolute: String { Path.join(folder.absolute, name) }
+    var absolute: PathKey { PathKey(Path.join(folder.absolute.path, name)) }
 }

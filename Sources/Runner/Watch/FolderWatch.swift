@@ -37,16 +37,18 @@ public final class FolderWatch: ImageStream {
         var roots: [Root]
         var files: SettlingFiles
         var naming: OutputNaming?
-        var known: [String: Known] = [:]
+        var known = PathTable<Known>()
         /// Files that went while they were made.
-        var leaving: Set<String> = []
+        var leaving: Set<PathKey> = []
         var nextIndex = 0
         /// Files that are no images, each said once.
-        var strays: Set<String> = []
+        var strays: Set<PathKey> = []
         var nextLook = ContinuousClock.now
         var nextList: ContinuousClock.Instant?
         /// What was said of files that are no images.
         var said: Set<String> = []
+        /// Folders that could not be listed, each told once.
+        var refused: Set<PathKey> = []
         var tell: @Sendable (String) -> Void = { _ in }
     }
 
@@ -77,7 +79,7 @@ public final class FolderWatch: ImageStream {
                 throw RunError(.inputMissing, "the folder '\(argument)' does not exist or cannot be read")
             }
             guard status.kind == .directory else { throw RunError(.usage, "--watch takes folders, and '\(argument)' is none") }
-            if let output = selection.output, Path.real(output) == Path.real(argument) {
+            if let output = selection.output, PathKey(Path.real(output)) == PathKey(Path.real(argument)) {
                 throw RunError(.cannotCreateOutput, "'\(argument)' is the output folder as well: what is written there would be taken again",
                                hint: "name another folder with -o; it may lie inside the watched one")
             }
@@ -147,7 +149,7 @@ public final class FolderWatch: ImageStream {
 
     /// Whether something happens to the file of an image, which will be made again.
     func isChanging(_ image: PlannedImage) -> Bool {
-        let absolute = Path.absolute(image.input.path)
+        let absolute = PathKey(Path.absolute(image.input.path))
         return state.withLock { $0.files.contains(absolute) }
     }
 
@@ -224,8 +226,9 @@ public final class FolderWatch: ImageStream {
     }
 
     private func list(_ root: Root, _ state: inout State) {
-        let inside = root.place.absolute + "/"
-        for (name, known) in state.known where name.hasPrefix(inside) && FileStatus(known.place.path, followLinks: false) == nil { forget(name, &state) }
+        for path in state.known.paths(below: root.place.absolute) {
+            if let known = state.known[path], FileStatus(known.place.path, followLinks: false) == nil { forget(path, &state) }
+        }
         found(selection.look(into: root.place.path, knownExtensions: knownExtensions, isImage: { _ in true }, entering: tree.add), &state)
     }
 
@@ -237,7 +240,7 @@ public final class FolderWatch: ImageStream {
             state.files.found(place, status, rest: rest)
         }
         for folder in found.unreadable where FileStatus(folder.path) != nil {
-            guard state.said.insert(folder.path).inserted else { continue }
+            guard state.refused.insert(PathKey(folder.path)).inserted else { continue }
             queue.put(PlannedImage(index: takeIndex(&state), input: InputFile(path: folder.path, folder: ""), outputs: [], bytes: 0, problem: folder.reason))
         }
     }
@@ -247,8 +250,8 @@ public final class FolderWatch: ImageStream {
         if state.nextLook <= now {
             state.nextLook = now + pace.look
             for index in state.roots.indices { look(after: index, &state) }
-            for name in state.leaving where FileStatus(name, followLinks: false) == nil { forget(name, &state) }
-            state.leaving.formIntersection(state.known.keys)
+            for path in state.leaving where FileStatus(path.path, followLinks: false) == nil { forget(path, &state) }
+            state.leaving = state.leaving.filter { state.known[$0] != nil }
         }
         let blind = state.roots.filter { $0.blindName != nil && $0.identity != nil }
         if blind.isEmpty {
@@ -288,11 +291,10 @@ public final class FolderWatch: ImageStream {
     }
 
     /// A folder is gone, with all that lay in it.
-    private func leave(_ folder: String, _ state: inout State) {
+    private func leave(_ folder: PathKey, _ state: inout State) {
         tree.forget(folder)
         state.files.forget(below: folder)
-        let inside = folder + "/"
-        for name in state.known.keys where name.hasPrefix(inside) { forget(name, &state) }
+        for path in state.known.paths(below: folder) { forget(path, &state) }
     }
 
     private static func identity(_ path: String) -> [UInt64]? {
@@ -312,7 +314,7 @@ public final class FolderWatch: ImageStream {
         forget(place.absolute, &state)
     }
 
-    private func forget(_ absolute: String, _ state: inout State) {
+    private func forget(_ absolute: PathKey, _ state: inout State) {
         state.strays.remove(absolute)
         guard let known = state.known[absolute] else { return }
         guard queue.forget(known.image.index) else {

@@ -19,7 +19,7 @@ struct SettlingFiles {
         var rest: Duration?
     }
 
-    private var entries: [String: Entry] = [:]
+    private var entries = PathTable<Entry>()
     /// How long nothing may happen to a file before it is taken: programs close and open a file several times to write it.
     private let rest: Duration
     /// How long it may be changed again and again before it is taken all the same.
@@ -61,27 +61,26 @@ struct SettlingFiles {
     }
 
     /// Whether something has happened to a file since it was taken.
-    func contains(_ absolute: String) -> Bool { entries[absolute] != nil }
+    func contains(_ absolute: PathKey) -> Bool { entries[absolute] != nil }
 
-    mutating func forget(_ absolute: String) { entries[absolute] = nil }
+    mutating func forget(_ absolute: PathKey) { entries[absolute] = nil }
 
-    mutating func forget(below absolute: String) {
-        let inside = absolute + "/"
-        for name in entries.keys where name.hasPrefix(inside) { entries[name] = nil }
+    mutating func forget(below absolute: PathKey) {
+        for path in entries.paths(below: absolute) { entries[path] = nil }
     }
 
     /// Open files, too, are only waited for as long as their end is announced.
-    mutating func forgetAll() { entries = [:] }
+    mutating func forgetAll() { entries = PathTable() }
 
     /// When the next file can be taken, as far as is known; nil: none.
-    var next: Instant? { entries.values.lazy.filter { !$0.isOpen }.map(due).min() }
+    var next: Instant? { entries.values.values.lazy.filter { !$0.isOpen }.map(due).min() }
 
     /// Takes what has been at rest, in natural order.
     ///
     /// - Parameter status: what a file is like now; one that a walk found has to be as it was.
     mutating func take(at now: Instant = .now, status: (FilePlace) -> FileStatus?) -> [FilePlace] {
         var taken: [FilePlace] = []
-        for entry in entries.values where !entry.isOpen && due(entry) <= now {
+        for entry in entries.values.values where !entry.isOpen && due(entry) <= now {
             if let known = entry.status, let current = status(entry.place), current != known, now - entry.first < patience {
                 entries[entry.place.absolute]?.status = current
                 entries[entry.place.absolute]?.last = now

@@ -5,7 +5,7 @@ final class WatchedTree: Sendable {
     private struct State {
         var places: [Int32: [FolderPlace]] = [:]
         /// By the absolute path of the place.
-        var numbers: [String: Int32] = [:]
+        var numbers = PathTable<Int32>()
         var problem: RunError?
     }
 
@@ -33,17 +33,18 @@ final class WatchedTree: Sendable {
 
     func places(of number: Int32) -> [FolderPlace] { state.withLock { $0.places[number] ?? [] } }
 
-    func contains(_ absolute: String) -> Bool { state.withLock { $0.numbers[absolute] != nil } }
+    func contains(_ absolute: PathKey) -> Bool { state.withLock { $0.numbers[absolute] != nil } }
 
     /// No longer watches a folder and those below it.
-    func forget(_ absolute: String) {
-        let inside = absolute + "/"
+    func forget(_ absolute: PathKey) {
         state.withLock { state in
-            for (name, number) in state.numbers where name == absolute || name.hasPrefix(inside) { forget(name, in: number, &state) }
+            for path in [absolute] + state.numbers.paths(below: absolute) {
+                if let number = state.numbers[path] { forget(path, in: number, &state) }
+            }
         }
     }
 
-    private func forget(_ absolute: String, in number: Int32, _ state: inout State) {
+    private func forget(_ absolute: PathKey, in number: Int32, _ state: inout State) {
         state.numbers[absolute] = nil
         state.places[number]?.removeAll { $0.absolute == absolute }
         guard state.places[number]?.isEmpty == true else { return }

@@ -20,6 +20,8 @@ struct MadeImage: Codable, Sendable {
     var content: ContentStamp?
     /// Bytes and time of last change of each output: see `OutputTransaction.commit`.
     var written: [[Int64]] = []
+    /// Files that its stages were given.
+    var files: [String] = []
 }
 
 /// How far an image has come, told while it is made.
@@ -63,10 +65,13 @@ struct FailedImage: Error, Codable, Sendable {
     var failure: ImageFailure
     var notes: [String] = []
     var seconds = 0.0
+    /// Where the time went; none where its process was lost with it.
+    var stages: [StageSeconds] = []
 
-    init(_ failure: ImageFailure, notes: [String] = [], seconds: Double = 0) {
+    init(_ failure: ImageFailure, notes: [String] = [], seconds: Double = 0, stages: [StageSeconds] = []) {
         self.failure = failure
         self.notes = notes
         self.seconds = seconds
+        self.stages = stages
     }
 }

@@ -58,10 +58,11 @@ final class LocalMaker: ImageMaker {
         progress(.begun)
         let context = context(of: planned.index, for: .making)
         defer { end(planned.index, context) }
+        var clock = JobClock()
         do throws(ImageFailure) {
             let job = ImageJob(session: session, planned: planned, context: context) { progress(.fraction($0)) }
             var peak: Int?
-            var made = try job.run {
+            var made = try job.run(&clock) {
                 // Before the next image begins.
                 peak = memory.end()
                 computed()
@@ -73,7 +74,7 @@ final class LocalMaker: ImageMaker {
             return made
         } catch {
             progress(.failed(error))
-            throw FailedImage(error, notes: context.notes, seconds: (ContinuousClock.now - start).seconds)
+            throw FailedImage(error, notes: context.notes, seconds: (ContinuousClock.now - start).seconds, stages: clock.seconds(context))
         }
     }
 

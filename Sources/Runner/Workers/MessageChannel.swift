@@ -24,10 +24,20 @@ final class MessageChannel: Sendable {
 
     deinit { close(descriptor) }
 
+    /// A message that cannot be written is a fault of this program: it is said, and the channel ends, since the other side would wait for ever.
+    ///
     /// - Returns: whether the other side still listens.
     @discardableResult
     func send(_ message: some Message) -> Bool {
-        guard let body = message.packed ?? (try? JSONEncoder().encode(message)).map({ Array($0) }) else { return false }
+        let body: [UInt8]
+        do {
+            body = try message.packed ?? Self.json(message)
+            guard body.count <= Self.maximum else { throw EncodingError.invalidValue(body.count, .init(codingPath: [], debugDescription: "it has \(body.count) bytes")) }
+        } catch {
+            FileHandle.standardError.write(Data("aquatint: a message between its processes cannot be written: \(error)\n".utf8))
+            cut()
+            return false
+        }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(body.count + 4)
         withUnsafeBytes(of: UInt32(clamping: body.count).littleEndian) { bytes.append(contentsOf: $0) }
@@ -47,6 +57,21 @@ final class MessageChannel: Sendable {
         }
     }
 
+    /// JSON has no name for what is no finite number.
+    private static let numbers = (infinity: "inf", negative: "-inf", none: "nan")
+
+    private static func json(_ message: some Message) throws -> [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.nonConformingFloatEncodingStrategy = .convertToString(positiveInfinity: numbers.infinity, negativeInfinity: numbers.negative, nan: numbers.none)
+        return Array(try encoder.encode(message))
+    }
+
+    private static func message<Received: Message>(_ json: [UInt8]) -> Received? {
+        let decoder = JSONDecoder()
+        decoder.nonConformingFloatDecodingStrategy = .convertFromString(positiveInfinity: numbers.infinity, negativeInfinity: numbers.negative, nan: numbers.none)
+        return try? decoder.decode(Received.self, from: Data(json))
+    }
+
     /// Says that no more messages come. What the other side has sent can still be received.
     func hangUp() { shutdown(descriptor, Int32(SHUT_WR)) }
 
@@ -58,7 +83,7 @@ final class MessageChannel: Sendable {
         guard let head = read(4) else { return nil }
         let count = head.enumerated().reduce(0) { $0 | Int($1.element) << (8 * $1.offset) }
         guard count <= Self.maximum, let body = read(count) else { return nil }
-        return body.first == UInt8(ascii: "{") ? try? JSONDecoder().decode(Received.self, from: Data(body)) : Received(packed: body)
+        return body.first == UInt8(ascii: "{") ? Self.message(body) : Received(packed: body)
     }
 
     /// The next bytes. As many are taken from the socket at once as there are.

@@ -109,13 +109,13 @@ extension PlannedImage: Packed {
 
 extension MadeImage: Packed {
     func pack(into bytes: inout PackedBytes) {
-        bytes.add(pixels, notes, seconds, stages, precision, engine, peakMemory, inputSize, outputSizes, content, written)
+        bytes.add(pixels, notes, seconds, stages, precision, engine, peakMemory, inputSize, outputSizes, content, written, files)
     }
 
     init(unpacking bytes: inout PackedBytes) throws(PackedBytes.Malformed) {
         self.init(pixels: try bytes.next(), notes: try bytes.next(), seconds: try bytes.next(), stages: try bytes.next(), precision: try bytes.next(),
                   engine: try bytes.next(), peakMemory: try bytes.next(), inputSize: try bytes.next(), outputSizes: try bytes.next(), content: try bytes.next(),
-                  written: try bytes.next())
+                  written: try bytes.next(), files: try bytes.next())
     }
 }
 

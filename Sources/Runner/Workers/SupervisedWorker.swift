@@ -12,7 +12,7 @@ final class SupervisedWorker: Sendable {
     /// How a stage's id is shown: with its place in the pipeline.
     private let stageLabel: @Sendable (String) -> String?
     /// What the stages read beside the images, as it was when the run began.
-    private let ingredients: [String: FileStatus?]
+    private let ingredients: [PathKey: FileStatus?]
 
     private struct State {
         /// A process that was made beforehand, for the first start.
@@ -41,12 +41,16 @@ final class SupervisedWorker: Sendable {
         /// Images that wait to have it for themselves: no others are let in before them.
         var waitingAlone = 0
         var notes: [String] = []
+        /// Whether a process of this place has been ready once.
+        var hasServed = false
+        /// Why the system has no process for this place.
+        var startProblem: RunError?
     }
 
     private let state: Monitor<State>
 
     /// - Parameter reserve: a process that has no setup yet; nil: started when it is needed.
-    init(setup: WorkerSetup, limits: WorkerLimits, reserve: WorkerProcess?, ingredients: [String: FileStatus?], stageLabel: @escaping @Sendable (String) -> String?) {
+    init(setup: WorkerSetup, limits: WorkerLimits, reserve: WorkerProcess?, ingredients: [PathKey: FileStatus?], stageLabel: @escaping @Sendable (String) -> String?) {
         self.ingredients = ingredients
         state = Monitor(State(reserve: reserve))
         (self.setup, self.limits, self.stageLabel) = (setup, limits, stageLabel)
@@ -55,6 +59,10 @@ final class SupervisedWorker: Sendable {
 
     /// Images in hand.
     var load: Int { state.withLock { $0.callers } }
+
+    /// Why the system has no process for this place; nil where it has, or was not asked.
+    var startProblem: RunError? { state.withLock { $0.startProblem } }
+    var isServing: Bool { state.withLock { $0.process != nil && $0.startProblem == nil } }
 
     func newNotes() -> [String] {
         state.withLock { state in
@@ -167,20 +175,28 @@ final class SupervisedWorker: Sendable {
         }
         guard isMine else { return }
         do throws(RunError) {
+            // Where another was ready before, the stages can be had: this one may have come at a bad moment.
+            var retries = state.withLock { $0.hasServed ? 1 : 0 }
             while true {
                 let rehearsal = state.withLock { $0.rehearsal }
-                if let (process, notes) = try launch(rehearsal) {
+                switch try launch(rehearsal) {
+                case .ready(let process, let notes):
                     state.withLock { state in
                         let known = (state.rehearsal, state.notes, state.isReserved, state.isAbandoned, state.callers, state.waitingAlone)
                         state = State(process: process)
                         (state.rehearsal, state.notes, state.isReserved, state.isAbandoned, state.callers, state.waitingAlone) = known
                         state.notes += notes
+                        state.hasServed = true
                     }
                     Thread { [self] in listen(to: process) }.start()
                     return
+                case .lostAtRehearsal:
+                    // A picture took it down while networks were tried on it. Its own turn will show that; the next process does without.
+                    state.withLock { $0.rehearsal = [] }
+                case .lost(let error):
+                    guard retries > 0, !state.withLock({ $0.isAbandoned }) else { throw error }
+                    retries -= 1
                 }
-                // A picture took it down while networks were tried on it. Its own turn will show that; the next process does without.
-                state.withLock { $0.rehearsal = [] }
             }
         } catch {
             state.withLock { state in
@@ -191,17 +207,32 @@ final class SupervisedWorker: Sendable {
         }
     }
 
-    /// Starts a process; nil where it is lost at the rehearsal.
-    private func launch(_ rehearsal: [PlannedImage]) throws(RunError) -> (WorkerProcess, notes: [String])? {
+    /// What came of starting a process.
+    private enum Launch {
+        case ready(WorkerProcess, notes: [String])
+        /// While networks were tried on pictures.
+        case lostAtRehearsal
+        case lost(RunError)
+    }
+
+    /// Starts a process, and waits until it is ready.
+    ///
+    /// - Throws: `RunError` where it cannot be started, or says itself that nothing can be made.
+    private func launch(_ rehearsal: [PlannedImage]) throws(RunError) -> Launch {
         let reserve = state.withLock { state in
             defer { state.reserve = nil }
             return state.reserve
         }
-        for (path, status) in ingredients where FileStatus(path) != status {
-            throw RunError(.inputOutput, "'\(path)' has changed since the run began, and a new worker process would use it as it is now", hint: "the same command goes on with it")
+        for (path, status) in ingredients where FileStatus(path.path) != status {
+            throw RunError(.inputOutput, "'\(path.path)' has changed since the run began, and a new worker process would use it as it is now", hint: "the same command goes on with it")
         }
         let process: WorkerProcess
-        if let reserve { process = reserve } else { process = try WorkerProcess() }
+        do throws(RunError) {
+            if let reserve { process = reserve } else { process = try WorkerProcess() }
+        } catch {
+            state.withLock { $0.startProblem = error }
+            throw error
+        }
         state.withLock { state in
             state.starting = process
             state.lastActivity = nil
@@ -217,20 +248,25 @@ final class SupervisedWorker: Sendable {
         switch answer() {
         case .ready?: break
         case .refused(let error)?: throw refuse(error)
-        default:
-            let end = process.wait()
-            throw RunError(.unavailable, "a worker process was lost before its first image: it was ended by \(end.description)",
-                           hint: "a plug-in or a model of the pipeline is broken; 'aquatint plugins list' shows where plug-ins come from")
+        default: return .lost(lost(process.wait()))
         }
         process.channel.send(WorkerOrder.prepare(rehearsal))
         switch answer() {
-        case .prepared(let notes)?: return (process, notes)
+        case .prepared(let notes)?: return .ready(process, notes: notes)
         case .refused(let error)?: throw refuse(error)
         default:
             let end = process.wait()
-            guard !rehearsal.isEmpty else { throw RunError(.unavailable, "a worker process was lost before its first image: it was ended by \(end.description)") }
-            return nil
+            return rehearsal.isEmpty ? .lost(lost(end)) : .lostAtRehearsal
         }
+    }
+
+    private func lost(_ end: WorkerProcess.End) -> RunError {
+        if let failure = state.withLock({ $0.verdict })?.failure {
+            return RunError(.unavailable, (failure.stage.map { "stage \($0): " } ?? "") + failure.message, hint: failure.code == "start"
+                ? "its arguments or files may be at fault, or the plug-in; where it does need longer: --start-timeout SECONDS" : nil)
+        }
+        return RunError(.unavailable, "a worker process was lost before its first image: it was ended by \(end.description)",
+                        hint: "a plug-in or a model of the pipeline is broken; 'aquatint plugins list' shows where plug-ins come from")
     }
 
     /// Takes answers until there are no more, and then finds out what became of the images.
@@ -246,7 +282,7 @@ final class SupervisedWorker: Sendable {
             }
             return (Array(state.flights.values), state.verdict)
         }
-        for folder in Set(flights.flatMap(\.planned.outputs).map(Path.directory)) { OutputTransaction.clear(of: process.process, in: folder) }
+        for folder in Path.folders(of: flights.flatMap(\.planned.outputs)) { TemporaryFiles.clear(of: process.process, in: folder) }
         let failure = FailedImage(verdict?.failure ?? failure(of: end))
         // As it was in the end, whenever it was looked at last.
         let phases = Dictionary(process.flights(places: places), uniquingKeysWith: { first, _ in first })
@@ -310,6 +346,7 @@ final class SupervisedWorker: Sendable {
             guard state.process === process || state.starting === process, state.verdict == nil else { return }
             if let late = state.flights.values.first(where: { $0.isOverdue(at: now) }) { state.verdict = (late.index, timeoutFailure(process)) }
             if resident > limits.memory, !state.flights.isEmpty { state.verdict = (nil, memoryFailure(process, resident)) }
+            if state.starting === process, let call = process.making(longerThan: limits.start) { state.verdict = (nil, startFailure(call)) }
             let isIdle = state.flights.isEmpty && state.starting == nil
             if isIdle || state.lastActivity.map({ activity > $0.time }) ?? true {
                 state.lastActivity = (activity, 0)
@@ -331,6 +368,10 @@ final class SupervisedWorker: Sendable {
     private func timeoutFailure(_ process: WorkerProcess) -> ImageFailure {
         let call = process.call
         return ImageFailure("timeout", stage: call.flatMap(label), "took longer than the \(limits.timeout ?? 0) seconds of limits.timeout, and did not give up\(place(call))")
+    }
+
+    private func startFailure(_ call: WorkerBoard.Call) -> ImageFailure {
+        ImageFailure("start", stage: label(call), "\(WorkerProcess.End.name(of: call)) has not returned after \(limits.start) seconds")
     }
 
     private func memoryFailure(_ process: WorkerProcess, _ resident: Int) -> ImageFailure {

@@ -2,7 +2,7 @@ internal import Foundation
 
 /// The temporary folder of one worker process: what libvips and stages put there goes with the worker, however that ends.
 ///
-/// `TMPDIR/aquatint-<supervisor's process id>-<number>@<place>.tmp`; see ``OutputTransaction`` for the place.
+/// `TMPDIR/aquatint-<supervisor's process id>-<number>@<place>.tmp`; see ``TemporaryFiles`` for the place.
 struct WorkerFolder: Sendable {
     let path: String
     static let nameSuffix = ".tmp"
@@ -10,7 +10,7 @@ struct WorkerFolder: Sendable {
 
     /// - Throws: `RunError` 74 where it cannot be made.
     init() throws(RunError) {
-        path = OutputTransaction.uniqueName(in: FileManager.default.temporaryDirectory.path, suffix: Self.nameSuffix)
+        path = TemporaryFiles.uniqueName(in: FileManager.default.temporaryDirectory.path, suffix: Self.nameSuffix)
         guard mkdir(path, 0o700) == 0 else {
             throw RunError(.inputOutput, "the temporary folder '\(path)' cannot be made: \(String(cString: strerror(errno)))", hint: "TMPDIR names another place")
         }

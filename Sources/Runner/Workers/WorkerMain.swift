@@ -26,8 +26,11 @@ public final class WorkerMain: Sendable {
     ///   - board: the descriptor of the supervisor's ``WorkerBoard``.
     ///   - library: libvips and the plug-ins of these folders.
     public init(channel: Int32, board: Int32, library: @escaping @Sendable ([String]) throws -> StageLibrary) {
-        // Ctrl-C goes to every process of the terminal: what it means is for the supervisor to say.
-        for number in [SIGINT, SIGTERM, SIGHUP, SIGPIPE] { signal(number, SIG_IGN) }
+        // Ctrl-C goes to every process of the terminal: what it means is for the supervisor to say. Handled, and not ignored: programs that a plug-in starts would
+        // inherit that.
+        for number in [SIGINT, SIGTERM, SIGHUP, SIGPIPE] { signal(number) { _ in } }
+        var handled = Self.supervisorsSignals
+        pthread_sigmask(SIG_UNBLOCK, &handled, nil)
         // Programs that a plug-in starts must not keep the socket open when this process is gone.
         for descriptor in [channel, board] { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
         self.channel = MessageChannel(descriptor: channel)
@@ -37,6 +40,25 @@ public final class WorkerMain: Sendable {
         dup2(STDERR_FILENO, STDOUT_FILENO)
         // Where memory runs out, one image is to be lost, not the run.
         if let file = FileHandle(forWritingAtPath: "/proc/self/oom_score_adj") { try? file.write(contentsOf: Data("500".utf8)) }
+    }
+
+    /// What a supervisor obeys, and its workers do not.
+    static var supervisorsSignals: sigset_t {
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        for number in [SIGINT, SIGTERM, SIGHUP] { sigaddset(&signals, number) }
+        return signals
+    }
+
+    /// Whether these are what a supervisor starts a worker with.
+    ///
+    /// - Throws: `RunError` 64 where they are not.
+    public static func check(channel: Int32, board: Int32) throws(RunError) {
+        var kind: Int32 = 0, size = socklen_t(MemoryLayout<Int32>.size)
+        let isSocket = getsockopt(channel, SOL_SOCKET, SO_TYPE, &kind, &size) == 0 && kind == Int32(SOCK_STREAM.rawValue)
+        guard isSocket, WorkerBoard.isBoard(board) else {
+            throw RunError(.usage, "'worker' is a part of 'run', which starts it with a socket and shared memory; by hand it does nothing", hint: "aquatint run PIPELINE INPUT... -o OUT")
+        }
     }
 
     /// Serves until the supervisor has no more to do.

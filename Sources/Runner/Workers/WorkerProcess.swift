@@ -47,7 +47,14 @@ final class WorkerProcess: Sendable {
     }
 
     private static func failure(_ what: String, _ code: Int32) -> RunError {
-        RunError(.inputOutput, "a worker process cannot be started: \(what): \(String(cString: strerror(code)))")
+        let hint: String? = switch code {
+        case EMFILE: "raise the number of files that a process may open (ulimit -n), or have fewer images in flight with -j"
+        case ENFILE: "the machine has too many files open; have fewer images in flight with -j"
+        case EAGAIN: "raise the number of processes (ulimit -u), or have fewer images in flight with -j"
+        case ENOMEM: "there is no memory for it; have fewer images in flight with -j"
+        default: nil
+        }
+        return RunError(.inputOutput, "a worker process cannot be started: \(what): \(String(cString: strerror(code)))", hint: hint)
     }
 
     /// Starts a worker of this very program, which loads everything anew.
@@ -61,17 +68,23 @@ final class WorkerProcess: Sendable {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
-        // The copies are not closed by exec.
-        for (from, to) in zip([ends[1], equipment.board.descriptor], [Self.channelNumber, Self.boardNumber]) { posix_spawn_file_actions_adddup2(&actions, from, to) }
+        // Copied to themselves, they are not closed by exec.
+        for descriptor in [ends[1], equipment.board.descriptor] { posix_spawn_file_actions_adddup2(&actions, descriptor, descriptor) }
         posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
+        // Ctrl-C goes to every process of the terminal: it must not end this one before it can look after itself.
+        var attributes = posix_spawnattr_t(), blocked = WorkerMain.supervisorsSignals
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        posix_spawnattr_setsigmask(&attributes, &blocked)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
 
-        let words = ["aquatint", "worker", "--channel", "\(Self.channelNumber)", "--board", "\(Self.boardNumber)"]
+        let words = ["aquatint", "worker", "--channel", "\(ends[1])", "--board", "\(equipment.board.descriptor)"]
         var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
         defer { for argument in arguments { free(argument) } }
         var environment: [UnsafeMutablePointer<CChar>?] = equipment.folder.environment.map { strdup($0) } + [nil]
         defer { for entry in environment { free(entry) } }
         var process: pid_t = 0
-        let code = posix_spawn(&process, "/proc/self/exe", &actions, nil, &arguments, &environment)
+        let code = posix_spawn(&process, "/proc/self/exe", &actions, &attributes, &arguments, &environment)
         guard code == 0 else {
             equipment.folder.remove()
             throw Self.failure("exec", code)
@@ -83,15 +96,26 @@ final class WorkerProcess: Sendable {
     /// as decoding a large JPEG.
     ///
     /// None where this process has other threads than the one that asks, which copies would lack.
-    static func copies(_ count: Int, with library: StageLibrary) throws(RunError) -> [WorkerProcess] {
+    ///
+    /// - Returns: as many as could be started, and why those were not all.
+    /// - Throws: `RunError` 74 where there can be none.
+    static func copies(_ count: Int, with library: StageLibrary) throws(RunError) -> (made: [WorkerProcess], problem: RunError?) {
         var made: [WorkerProcess] = []
         for _ in 0..<count {
-            guard let threads = try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/task"), threads.count == 1 else { return made }
-            let equipment = try Equipment()
+            guard let threads = try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/task"), threads.count == 1 else { return (made, nil) }
+            let equipment: Equipment
+            do throws(RunError) {
+                // What is left is for the run itself: its journal and report, and the files that it looks at.
+                if !made.isEmpty, let left = freeDescriptors, left < descriptorsOfRun { throw failure("descriptors", EMFILE) }
+                equipment = try Equipment()
+            } catch {
+                if made.isEmpty { throw error }
+                return (made, error)
+            }
             let process = WorkerBoard.fork()
             if process == 0 {
                 // Ends of other workers that stay open here would hide from those that the supervisor is gone.
-                for other in made { close(other.channel.descriptor) }
+                for other in made { other.closeInCopy() }
                 close(equipment.ends[0])
                 equipment.folder.use()
                 let null = open("/dev/null", O_RDONLY)
@@ -99,19 +123,32 @@ final class WorkerProcess: Sendable {
                 WorkerMain(channel: equipment.ends[1], board: equipment.board.descriptor) { _ in library }.run()
                 _exit(0)
             }
+            let code = errno
             close(equipment.ends[1])
             guard process > 0 else {
                 close(equipment.ends[0])
                 equipment.folder.remove()
-                return made
+                if made.isEmpty { throw failure("fork", code) }
+                return (made, failure("fork", code))
             }
             made.append(WorkerProcess(process: process, channel: MessageChannel(descriptor: equipment.ends[0]), board: equipment.board, folder: equipment.folder))
         }
-        return made
+        return (made, nil)
     }
 
-    private static let channelNumber: Int32 = 200
-    private static let boardNumber: Int32 = 201
+    private func closeInCopy() {
+        close(channel.descriptor)
+        close(board.descriptor)
+    }
+
+    private static let descriptorsOfRun = 20
+
+    /// How many files this process may still open; nil where the system does not tell.
+    private static var freeDescriptors: Int? {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0, let open = try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd") else { return nil }
+        return Int(clamping: limit.rlim_cur) - open.count
+    }
 
     /// Ends it at once. Safe at any time: a process that was waited for is left alone, since another may have its number.
     func kill() {
@@ -150,6 +187,9 @@ final class WorkerProcess: Sendable {
         let calls = board.calls
         return calls.count == 1 ? calls[0] : nil
     }
+
+    /// A call that makes a stage ready, and has gone on for longer than so many seconds.
+    func making(longerThan seconds: Double) -> WorkerBoard.Call? { board.call(of: ["init()", "create()", "plan()", "network()"], longerThan: seconds) }
 
     /// How far it is with the images that it has begun, by their index.
     ///

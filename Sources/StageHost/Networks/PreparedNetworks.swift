@@ -10,7 +10,7 @@ final class PreparedNetworks: Sendable {
     private struct Sign: Hashable {
         enum Kind: Hashable {
             /// The plug-in's own.
-            case key(String)
+            case key([UInt8])
             case place(start: UInt, count: Int)
         }
         var instance: ObjectIdentifier
@@ -41,7 +41,7 @@ final class PreparedNetworks: Sendable {
     /// - Throws: as `PreparedNetwork`. A failure is not remembered.
     func network(_ source: PluginNetwork, stage: String, file: String?) throws(StageError) -> PreparedNetwork {
         let instance = ObjectIdentifier(source.plan.instance)
-        let kind = source.key.map(Sign.Kind.key) ?? source.withBytes { .place(start: UInt(bitPattern: $0.baseAddress), count: $0.count) }
+        let kind = source.key.map { Sign.Kind.key(Array($0.utf8)) } ?? source.withBytes { .place(start: UInt(bitPattern: $0.baseAddress), count: $0.count) }
         let use = source.use, sign = Sign(instance: instance, kind: kind, use: use)
         let seen = state.withLock { state in state.hashes[sign].flatMap { state.known[Content(instance: instance, hash: $0, use: use)]?.network } }
         if let seen { return seen }

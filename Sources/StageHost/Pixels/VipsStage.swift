@@ -44,7 +44,7 @@ public enum VipsStage {
             if let image = result.image { result.image = try joinAlpha(image, alpha, from: input) }
             return result
         case .premultiply:
-            let white = PictureScale.white(of: input.format) ?? input.double(PictureScale.field) ?? 255
+            let white = PictureScale(of: input).white ?? input.double(PictureScale.field) ?? 255
             // What libvips would give: a convolution of integers may well be floats below zero.
             let format = try split(call(nickname, converted, [])).image?.format ?? input.format
             converted[main] = .image(try unary("premultiply", input, ["max_alpha": .double(white)]))
@@ -80,13 +80,11 @@ public enum VipsStage {
         let fits = colours.width == alpha.width && colours.height == alpha.height
         guard fits else { return colours }
         var alpha = alpha
-        if colours.format != alpha.format {
-            let from = PictureScale.white(of: alpha.format), to = PictureScale.white(of: colours.format)
-            if let from, let to, from != to {
-                alpha = try unary("linear", alpha, ["a": .doubles([to / from]), "b": .doubles([0])])
-            }
-            alpha = try unary("cast", alpha, ["format": .string(colours.format.rawValue)])
-        }
+        // Floats have another white only where they went to another space.
+        let from = PictureScale(of: original).white
+        let to = PictureScale.white(of: colours.format) ?? (colours.interpretation == original.interpretation ? from : PictureScale(of: colours).white)
+        if let from, let to, from != to { alpha = try unary("linear", alpha, ["a": .doubles([to / from]), "b": .doubles([0])]) }
+        if colours.format != alpha.format { alpha = try unary("cast", alpha, ["format": .string(colours.format.rawValue)]) }
         return try images("bandjoin", [colours, alpha])
     }
 

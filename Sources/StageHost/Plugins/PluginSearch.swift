@@ -133,7 +133,7 @@ private struct Scan {
     var reports: [PluginReport] = []
     var libraries: [PluginLibrary] = []
     /// The files that were looked at, by their real paths.
-    private var seen: Set<String> = []
+    private var seen: Set<[UInt8]> = []
     /// The loaded files by name and size: the ones that may be copies of each other.
     private var loaded: [String: [String]] = [:]
 
@@ -157,7 +157,7 @@ private struct Scan {
             refuse(path, "cannot be read: \(String(cString: strerror(errno)))")
             return
         }
-        guard seen.insert(real).inserted else { return }
+        guard seen.insert(Array(real.utf8)).inserted else { return }
         if let reason = writableByOthers(real) ?? writableByOthers(parent(of: real)).map({ "lies in a folder that \($0)" }) {
             refuse(path, reason)
             return

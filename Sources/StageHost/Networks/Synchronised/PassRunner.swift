@@ -83,20 +83,22 @@ struct PassRunner: Sendable {
             try run.source.withPixels(in: reader.source) { base, rowStride in
                 run.context.computed(in: precision)
                 var watch = NetworkStopwatch(run.clock)
-                try network.run(outputs: pass.part.taps.map(\.name)) { port, values in
-                    defer { watch.filled() }
-                    try fill(port, values, input, reader, base, rowStride)
-                } read: { tap, values, extents in
-                    watch.computed()
-                    guard shapes[tap].extents.reduce(1, *) == values.count else {
-                        throw StageError.host("the engine gave '\(pass.part.taps[tap].name)' the extents \(extents), \(shapes[tap].extents) were expected", code: .internal)
-                    }
-                    guard let kept = grid.kept(tap: tap, column: column, row: row) else { return }
-                    guard kept.x.upperBound <= shapes[tap].width, kept.y.upperBound <= shapes[tap].height else {
-                        throw StageError.host("a tile of \(width) x \(height) holds too little of '\(pass.part.taps[tap].name)'", code: .internal)
-                    }
-                    for (index, statistic) in pass.part.statistics.enumerated() where statistic.tap == pass.part.taps[tap].name {
-                        sums[index].add(values, shape: shapes[tap], of: statistic, x: kept.x, y: kept.y)
+                try StageMarks.during(WorkerBoard.Call.text(stage: run.stage, plugin: "", function: "the inference engine")) {
+                    try network.run(outputs: pass.part.taps.map(\.name)) { port, values in
+                        defer { watch.filled() }
+                        try fill(port, values, input, reader, base, rowStride)
+                    } read: { tap, values, extents in
+                        watch.computed()
+                        guard shapes[tap].extents.reduce(1, *) == values.count else {
+                            throw StageError.host("the engine gave '\(pass.part.taps[tap].name)' the extents \(extents), \(shapes[tap].extents) were expected", code: .internal)
+                        }
+                        guard let kept = grid.kept(tap: tap, column: column, row: row) else { return }
+                        guard kept.x.upperBound <= shapes[tap].width, kept.y.upperBound <= shapes[tap].height else {
+                            throw StageError.host("a tile of \(width) x \(height) holds too little of '\(pass.part.taps[tap].name)'", code: .internal)
+                        }
+                        for (index, statistic) in pass.part.statistics.enumerated() where statistic.tap == pass.part.taps[tap].name {
+                            sums[index].add(values, shape: shapes[tap], of: statistic, x: kept.x, y: kept.y)
+                        }
                     }
                 }
             }
