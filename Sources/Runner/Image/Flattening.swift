@@ -9,14 +9,8 @@ enum Flattening {
     static func applied(_ image: Image, background: [Double], white: Double) throws(VipsError) -> Image {
         let float = try Operation.image("cast", ["in": .image(image), "format": "float"])
         return try Operation.image("flatten", [
-            "in": .image(float), "background": .doubles(try samples(of: background, in: image.interpretation, white)), "max_alpha": .double(fullAlpha(of: image, white: white)),
+            "in": .image(float), "background": .doubles(try samples(of: background, in: image.interpretation, white)), "max_alpha": .double(white),
         ])
-    }
-
-    /// The alpha of what hides everything behind it. Beside linear light, whose white is 1, libvips had 255 before 8.15.
-    static func fullAlpha(of image: Image, white: Double) -> Double {
-        let version = VipsLibrary.version
-        return image.interpretation == .scrgb && (version.major, version.minor) < (8, 15) ? 255 : white
     }
 
     /// The colour as the samples of a picture in that space.

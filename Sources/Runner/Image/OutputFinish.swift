@@ -60,7 +60,7 @@ struct OutputFinish {
         let shown = try Operation.image("colourspace", ["in": .image(light), "space": "rgb16"])
         guard image.hasAlpha else { return shown }
         let band = try Operation.image("extract_band", ["in": .image(image), "band": 3])
-        let alpha = try Operation.image("linear", ["in": .image(band), "a": .doubles([65535 / Flattening.fullAlpha(of: image, white: 1)]), "b": .doubles([0.5])])
+        let alpha = try Operation.image("linear", ["in": .image(band), "a": .doubles([65535]), "b": .doubles([0.5])])
         return try Operation.image("bandjoin", ["in": .images([shown, try Operation.image("cast", ["in": .image(alpha), "format": "ushort"])])])
     }
 
