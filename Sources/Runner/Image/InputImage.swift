@@ -39,8 +39,8 @@ struct InputImage {
             facts.pages = header.pagesInFile
             if pipeline.input.autorot, header.orientation >= 5 { swap(&facts.width, &facts.height) }
             if let small = try shrink?.open(path, loader: loader, facts: facts, options: options) {
-                if header.format == .ushort, small.format == .uchar {
-                    context.note("'thumbnail_image' lowers the depth from 16 to 8 bits, as libvips does")
+                if header.format == .ushort || header.format.isFloat, small.format == .uchar {
+                    context.note("'thumbnail_image' lowers the depth from \(header.format.isFloat ? "floats" : "16") to 8 bits, as libvips does")
                 }
                 // A thumbnail is decoded from top to bottom, once: whatever reads it in another order needs its pixels kept.
                 let frame = isStreamable && streaming.allows ? small : try small.materialised()
