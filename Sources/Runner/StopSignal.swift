@@ -54,9 +54,11 @@ public final class StopSignal: Sendable {
         for observer in observers.withLock({ $0 }) { observer(now) }
     }
 
-    /// Takes over SIGINT, SIGTERM and SIGHUP for the rest of the process' life.
+    /// Takes over SIGINT, SIGTERM and SIGHUP for the rest of the process' life; SIGHUP not where `nohup` has said that the end of the terminal is not to matter.
     public func install() {
-        for number in [SIGINT, SIGTERM, SIGHUP] {
+        var earlier = sigaction()
+        let outlivesTerminal = sigaction(SIGHUP, nil, &earlier) == 0 && unsafeBitCast(earlier.__sigaction_handler.sa_handler, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
+        for number in [SIGINT, SIGTERM, SIGHUP] where number != SIGHUP || !outlivesTerminal {
             // Until the source takes it over; ignored, it would be so in programs that are started from here, too.
             signal(number) { _ in }
             let source = DispatchSource.makeSignalSource(signal: number, queue: Self.queue)

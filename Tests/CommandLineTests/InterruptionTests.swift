@@ -55,4 +55,13 @@ import Vips
         try finish()
         #expect(!FileManager.default.fileExists(atPath: place("home/aquatint-\(gone.processIdentifier)-1.v")))
     }
+
+    @Test func `the end of the terminal ends a run as TERM does, and not one that nohup has started`() throws {
+        let ended = try place.aquatint(arguments, signal: SIGHUP, after: " -> ")
+        #expect(ended.status == 143 && place.files("out").count < Self.count, "\(ended.error)")
+        let script = "trap '' HUP; \"$0\" \"$@\" & until ls later/*.png 2> /dev/null || ! kill -0 $!; do sleep 0.01; done > /dev/null; kill -HUP $!; wait $!"
+        let outlived = try place.run("/bin/sh", ["-c", script, Program.path, "run", "line.yaml", "in", "-o", "later", "-j", "2"])
+        #expect(outlived.status == 0, "\(outlived.error)")
+        #expect(place.files("later").count == Self.count)
+    }
 }
