@@ -234,7 +234,7 @@ struct ImageBuilder {
             if let first = context.firstFailure { throw first }
             return ImageScope.Entry(image: kept)
         } catch {
-            if let first = context.firstFailure { throw ImageFailure(first, stage: label) }
+            if let first = context.firstFailure { throw ImageFailure(first, stage: first.stage.isEmpty ? label : first.stage) }
             if context.isCancelled { throw ImageFailure("cancelled", "given up") }
             throw ImageFailure("stage", stage: label, "\(error)")
         }
