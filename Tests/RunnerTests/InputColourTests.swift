@@ -80,6 +80,20 @@ import Vips
         #expect(events.images.first?.failure?.message.contains("(primaries 9, transfer 1 of ITU-T H.273) are neither sRGB nor Display P3") == true)
     }
 
+    @Test func `colours are found where all pages are asked for, too`() throws {
+        try png("hdr.png", primaries: 9, transfer: 16)
+        try png("p3.png", primaries: 12, transfer: 13)
+        var bytes = try saved(try Picture.make(), "ultra.jpg")
+        bytes.insert(contentsOf: Self.xmp(Self.ultraHDR), at: 2)
+        _ = try write("ultra.jpg", bytes)
+        let events = Events()
+        let summary = try run("input: {pages: all}\nstages: [invert]", ["hdr.png", "p3.png", "ultra.jpg"], in: folder, events: events)
+        #expect(summary.failed == 1 && summary.done == 2)
+        #expect(events.images.first?.failure?.message.hasPrefix("its colours are HDR (PQ of ITU-R BT.2100)") == true)
+        #expect(try Image.load(folder("out/p3.png")).blob("icc-profile-data") != nil)
+        #expect(events.notes == ["has a gain map for HDR screens, which is dropped: the result is its SDR picture"])
+    }
+
     @Test func `a gain map is dropped, and the run and the metadata say so`() throws {
         var bytes = try saved(try Picture.make(), "ultra.jpg")
         bytes.insert(contentsOf: Self.xmp(Self.ultraHDR), at: 2)
