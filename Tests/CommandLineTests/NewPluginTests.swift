@@ -84,6 +84,28 @@ import Testing
         #expect(readme.hasPrefix("# acme.fine_grain\n"))
     }
 
+    @Test("an installed program makes the same folders as one in its checkout, and says so where its kit is missing") func installed() throws {
+        let place = try Workplace()
+        try FileManager.default.createDirectory(atPath: place("prefix/bin"), withIntermediateDirectories: true)
+        try FileManager.default.createDirectory(atPath: place("prefix/share/aquatint"), withIntermediateDirectories: true)
+        try FileManager.default.copyItem(atPath: Program.path, toPath: place("prefix/bin/aquatint"))
+        let bare = try place.run(place("prefix/bin/aquatint"), ["plugins", "new", "acme.grain", "--language", "swift"])
+        #expect(bare.status == 69 && bare.error.contains("prefix/share/aquatint/sdk"), "\(bare.error)")
+        #expect(place.files("acme.grain").isEmpty)
+
+        let command = #"cp -RL SDK "$prefix/share/aquatint/sdk""#
+        #expect(try String(contentsOfFile: "\(Program.root)/Scripts/install", encoding: .utf8).contains("\n\(command)\n"))
+        #expect(try place.run("/bin/sh", ["-ec", "cd '\(Program.root)'\n\(command)"], environment: ["prefix": place("prefix")]).status == 0)
+        for language in ["swift", "c", "cpp"] {
+            let outcome = try place.run(place("prefix/bin/aquatint"), ["plugins", "new", "acme.\(language)", "--language", language])
+            #expect(outcome.status == 0, "\(outcome.error)")
+            let files = place.files("acme.\(language)")
+            try FileManager.default.moveItem(atPath: place("acme.\(language)"), toPath: place("installed-\(language)"))
+            #expect(try make(place, "acme.\(language)", language) == files && files.count > 8)
+            for file in files { #expect(try place.read("acme.\(language)/\(file)") == place.read("installed-\(language)/\(file)"), "\(file)") }
+        }
+    }
+
     @Test("a name without a dot gets one, and is told so") func withoutDot() throws {
         let place = try Workplace()
         let outcome = try place.aquatint("plugins", "new", "grain", "--language", "c")
