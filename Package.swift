@@ -41,6 +41,7 @@ let package = Package(
         .library(name: "aqt_kuwahara", type: .dynamic, targets: ["KuwaharaPlugin"]),
         .library(name: "aqt_halftone", type: .dynamic, targets: ["HalftonePlugin"]),
         .library(name: "aqt_xdog", type: .dynamic, targets: ["LineDrawingPlugin"]),
+        .library(name: "aqt_dither", type: .dynamic, targets: ["DitherPlugin"]),
         .library(name: "aqt_guided", type: .dynamic, targets: ["GuidedFilterPlugin"]),
     ],
     dependencies: [
@@ -79,6 +80,7 @@ let package = Package(
                 linkerSettings: [.linkedLibrary("m")]),
         plugin("HalftonePlugin", folder: "halftone", ["AquatintPlugin"]),
         plugin("LineDrawingPlugin", folder: "xdog", ["AquatintPlugin"], pictures: ["xdog.jpg"]),
+        plugin("DitherPlugin", folder: "dither", ["AquatintPlugin"], pictures: ["dither.jpg"]),
         plugin("GuidedFilterPlugin", folder: "guided", ["AquatintPlugin"], pictures: ["guided.jpg"]),
 
         // What tests of several modules share: networks made by chance, and damaged files.
