@@ -88,6 +88,10 @@ public enum JSONSchema {
                     object(choices(["keep", "strip"])), described("The kinds that are kept.", [("type", .string("array")), ("items", object(choices(KeptMetadata.Kind.allCases.map(\.rawValue))))]),
                 ])),
                 ("profile", described("keep, a built-in profile, or a file.", [("type", .string("string"))])),
+                ("background", described("What transparency is laid on where the format has none: white, black, '#rrggbb', or numbers from 0 to 255.", [
+                    ("type", strings("string", "number", "array")), ("default", .string("white")),
+                ])),
+                ("dither", described("auto: samples are dithered where they are stored in fewer bits than the input had; none: rounded.", choices(["auto", "none"]))),
             ])),
         ])
         var definitions: [(String, JSON)] = [

@@ -104,6 +104,8 @@ public struct NamedImage: Sendable, Hashable {
 /// `output:`, or an item of `outputs`.
 public struct OutputSpec: Sendable, Hashable {
     public typealias Metadata = KeptMetadata
+    /// Whether samples are dithered where they are stored in fewer bits than the input had.
+    public enum Dither: String, Sendable, Hashable, CaseIterable { case auto, none }
 
     public let mark: SourceMark
     /// The image that is written; nil: the last result.
@@ -116,4 +118,7 @@ public struct OutputSpec: Sendable, Hashable {
     public let metadata: Metadata
     /// `keep` (as nil), a built-in profile's name, or a path.
     public let profile: Interpolation?
+    /// What transparency is laid on where the format has none: see ``backgroundColour(in:pipeline:)``.
+    public let background: ArgumentNode?
+    public let dither: Dither
 }

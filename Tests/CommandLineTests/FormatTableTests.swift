@@ -108,7 +108,7 @@ struct FormatRow: Sendable, CustomTestStringConvertible {
         let picture = try Operation.image("bandjoin", ["in": .images([colours, ramp])])
         let (outcome, _, image) = try through(row, picture)
         #expect(outcome.status == 0 && (image?.bands == 4) == row.hasAlpha, "\(image?.description ?? "") \(outcome.error)")
-        #expect(outcome.error.contains("transparency laid on a background") == !row.hasAlpha, "\(outcome.error)")
+        #expect(outcome.error.contains("transparency laid on ") == !row.hasAlpha, "\(outcome.error)")
     }
 
     @Test(arguments: there) func `metadata and profile are kept, or said to be lost`(_ row: FormatRow) throws {

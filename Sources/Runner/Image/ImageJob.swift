@@ -47,7 +47,7 @@ struct ImageJob {
             let share = 1 / Double(prepared.count), start = Double(index) * share
             let temporary: String
             do throws(RunError) {
-                temporary = try transaction.temporaryName(for: planned.outputs[index], isStreamed: Self.streamingSavers.contains(output.saver))
+                temporary = try transaction.temporaryName(for: planned.outputs[index], isStreamed: Self.streamingSavers.contains(output.saver) && !session.request.usesPlugins)
             } catch {
                 throw ImageFailure("save", error.description, endsRun: error.status == .cannotCreateOutput || error.status == .inputOutput ? error : nil)
             }
@@ -166,7 +166,6 @@ struct ImageJob {
         if image.pageCount > 1, opened.animation.isTimed, ["tiffsave", "heifsave"].contains(saver.name) {
             context.note("the times of its frames are not kept, since a '\(ext)' has pages and is no animation")
         }
-        let label = "output"
         try session.pipeline.limits.check(image, "becomes")
         if image.pageCount > 1, !OutputFinish.holdsPages(saver.name) {
             throw ImageFailure("save", """
@@ -174,32 +173,8 @@ struct ImageJob {
                 or take one with input: {pages: first}
                 """)
         }
-        do {
-            let isKept = try output.profileName(in: builder.scope.environment, pipeline: session.pipeline) == nil && output.metadata.has(.icc)
-            // Back to the input's own profile before samples are rounded, unless another is wanted.
-            let grey = try GreyPicture.settled(image)
-            let settled = isKept ? try ManagedColour.restored(grey) : grey
-            var (image, notes) = try OutputFinish(saver: saver.name, inputFormat: opened.format, castFormat: builder.scope.castFormat, ext: ext).apply(settled)
-            for note in notes { context.note(note) }
-            let environment = builder.scope.environment
-            var options = try VipsStage.options(try output.options(for: saver, in: environment, pipeline: session.pipeline), of: saver.name)
-            let profile = try output.profileName(in: environment, pipeline: session.pipeline)
-            if let path = profile.flatMap({ try? session.stages.files.find($0) }) { context.use(path) }
-            image = try ColourOut(profile: profile.map(session.stages.files.profile), isStripped: !output.metadata.has(.icc)).apply(image)
-            let metadata = OutputMetadata(kept: output.metadata, saver: saver.name)
-            (image, notes) = try metadata.apply(image)
-            for note in notes { context.note(note) }
-            options.merge(metadata.options(saver), uniquingKeysWith: { own, _ in own })
-            return PreparedOutput(image: image, saver: saver.name, options: options, traces: builder.trace, metadata: output.metadata)
-        } catch let error as VipsError {
-            throw ImageFailure(error, code: "save", stage: label)
-        } catch let error as StageError {
-            throw ImageFailure(error, stage: label)
-        } catch let error as Diagnostics {
-            throw ImageFailure(error, stage: label)
-        } catch {
-            throw ImageFailure("save", stage: label, "\(error)")
-        }
+        let made = try FinishedOutput(image, output, saver: saver, fileExtension: ext, session: session, inputFormat: opened.format, scope: builder.scope, context: context)
+        return PreparedOutput(image: made.image, saver: saver.name, options: made.options, traces: builder.trace, metadata: output.metadata)
     }
 
     /// What a stage said while pixels were computed.

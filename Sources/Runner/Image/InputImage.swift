@@ -39,19 +39,20 @@ struct InputImage {
             let header = try Image.load(path, loader: loader, access: isStreamed ? .sequential : .random, options: options)
             try pipeline.limits.check(header, "has")
             try pipeline.limits.checkCompression(of: header, fileBytes: FileStatus(path)?.size ?? 0)
+            let colour = try InputColour(header, path: path, loader: loader, context: context)
             let pages = InputPages.count(of: header, path, loader, session.request)
             if pages > 1, header.pageCount == 1 { context.note("has \(pages) pages; the first is used (input: {pages: all} takes every one)") }
             var facts = ImageFacts(header)
             facts.pages = pages
             if pipeline.input.autorot, header.orientation >= 5 { swap(&facts.width, &facts.height) }
             if let small = try shrink?.open(path, loader: loader, facts: facts, options: options) {
-                if header.format == .ushort, small.format == .uchar {
-                    context.note("'thumbnail_image' lowers the depth from 16 to 8 bits, as libvips does")
+                if header.format == .ushort || header.format.isFloat, small.format == .uchar {
+                    context.note("'thumbnail_image' lowers the depth from \(header.format.isFloat ? "floats" : "16") to 8 bits, as libvips does")
                 }
                 // A thumbnail is decoded from top to bottom, once: whatever reads it in another order needs its pixels kept.
                 let frame = isStreamable && streaming.allows ? small : try small.materialised()
                 frame.tagAsOpened()
-                return InputImage(frames: [frame], facts: facts, format: header.format, loader: loader, firstStageIsDone: true)
+                return InputImage(frames: [try colour.applied(to: frame)], facts: facts, format: header.format, loader: loader, firstStageIsDone: true)
             }
             var image = header
             let isTurned = pipeline.input.autorot && header.orientation > 1
@@ -60,7 +61,7 @@ struct InputImage {
             }
             // Pages first: turned as one tall image they would lie side by side.
             var frames: [Image] = []
-            for page in try split(image) { frames.append(try decoded(page, isUpright: !isTurned)) }
+            for page in try split(image) { frames.append(try colour.applied(to: try decoded(page, isUpright: !isTurned))) }
             // Each was opened or made here.
             for frame in frames { frame.tagAsOpened() }
             return InputImage(frames: frames, facts: facts, format: frames.first?.format ?? image.format, loader: loader, animation: Animation(header, pages: nil))
