@@ -6,6 +6,7 @@
  *      aqt_test_picture dot = aqt_test_new(9, 9, 1), out = {0, 0, 0, NULL};
  *      const char *settings[] = {"radius=1", NULL};
  *      int code = aqt_test_run("acme.soften", settings, &dot, 4, &out);      // in tiles of 4 x 4; 0: in one
+ *      free(dot.samples), free(out.samples);
  */
 #ifndef AQUATINT_TEST_H
 #define AQUATINT_TEST_H
@@ -137,7 +138,8 @@ static inline int32_t aqt_test_tile(const aqt_stage *stage, void *self, const aq
 }
 
 /** Runs a stage of this library, in tiles of tile x tile pixels of its output (0: in one). settings: "name=value" texts, then
- *  NULL. Gives AQT_OK and the result, or an AQT_E_* after saying on stderr what was wrong. */
+ *  NULL. Gives AQT_OK and the result in place of the picture in *out, whose samples it frees; or an AQT_E_* after saying on
+ *  stderr what was wrong. */
 static inline int32_t aqt_test_run(const char *id, const char *const *settings, const aqt_test_picture *in, int64_t tile, aqt_test_picture *out) {
     const aqt_stage *stage = NULL;
     for (const aqt_stage *const *s = aqt_plugin_entry_v1()->stages; *s; s++)
@@ -184,6 +186,7 @@ static inline int32_t aqt_test_run(const char *id, const char *const *settings, 
         code = stage->plan(self, images, &plan, &err);
         if (!code) {
             int64_t step = tile && !(plan.flags & AQT_PLAN_WHOLE_IMAGE) ? tile : INT64_MAX / 2;
+            free(out->samples);
             *out = aqt_test_new(plan.output->width, plan.output->height, plan.output->bands);
             for (int64_t y = 0; !code && y < out->height; y += step)
                 for (int64_t x = 0; !code && x < out->width; x += step) {

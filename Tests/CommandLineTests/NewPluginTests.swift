@@ -58,19 +58,31 @@ import Testing
         try publish(place, "acme.grain")
     }
 
-    @Test("a test that is made wrong fails", .enabled(if: Program.has("cc") && Program.has("make"), "needs cc and make"))
-    func templateTestCanFail() throws {
+    @Test("the commands of a plug-in's workflow pass", .enabled(if: Program.has("cc") && Program.has("c++") && Program.has("make"), "needs cc, c++ and make"), arguments: ["c", "cpp"])
+    func workflow(_ language: String) throws {
+        let place = try Workplace()
+        _ = try make(place, "acme.grain", language)
+        let workflow = String(decoding: try place.read("acme.grain/.github/workflows/ci.yml"), as: UTF8.self)
+        let commands = workflow.split(separator: "\n").compactMap { $0.split(separator: "run: ").dropFirst().first }.filter { $0.hasPrefix("make") }
+        #expect(commands.count == 2 && commands[1].contains("-fsanitize=address"))
+        for command in commands {
+            let outcome = try shell(place, "cd acme.grain && \(command)")
+            #expect(outcome.status == 0, "\(command): \(outcome.output)\(outcome.error)")
+        }
+    }
+
+    @Test("a stage that is made wrong fails its test", .enabled(if: Program.has("cc") && Program.has("make"), "needs cc and make"), arguments: [
+        // Positions in the tile for positions in the image; one row more than the halo; an output that is not written.
+        ("s->amount * (sum", "(float)(x - out->rect.x) * (sum"), ("v = y - s->radius;", "v = y - s->radius - 1;"), ("*sample(out, x, y, b) =", "if (x) *sample(out, x, y, b) ="),
+    ])
+    func templateTestCanFail(_ right: String, _ wrong: String) throws {
         let place = try Workplace()
         _ = try make(place, "acme.grain", "c")
-        let source = "acme.grain/src/grain.c"
-        let text = String(decoding: try place.read(source), as: UTF8.self)
-        // A stage that takes positions in the tile for positions in the image, and one that reads past its halo.
-        for (right, wrong) in [("s->amount * (sum", "(float)(x - out->rect.x) * (sum"), ("v = y - s->radius;", "v = y - s->radius - 1;")] {
-            #expect(text.contains(right))
-            try place.write(source, text.replacing(right, with: wrong))
-            let outcome = try shell(place, "cd acme.grain && make test CFLAGS='-O0 -g -fsanitize=address'")
-            #expect(outcome.status != 0, "\(wrong)")
-        }
+        let text = String(decoding: try place.read("acme.grain/src/grain.c"), as: UTF8.self)
+        #expect(text.contains(right))
+        try place.write("acme.grain/src/grain.c", text.replacing(right, with: wrong))
+        let outcome = try shell(place, "cd acme.grain && make test CFLAGS=-O1")
+        #expect(outcome.status != 0 && outcome.error.contains("FAILED:"), "\(outcome.error)")
     }
 
     @Test("no placeholder is left in what is made", arguments: ["c", "cpp", "swift"]) func placeholders(_ language: String) throws {

@@ -27,6 +27,7 @@ int main(void) {
     expect(aqt_test_run("{{id}}", none, &dot, 0, &out) == AQT_OK && aqt_test_difference(&out, &dot) == 0,
            "amount 0 leaves the picture as it is");
 
+    free(dot.samples), free(out.samples), free(tiled.samples);
     fprintf(stderr, failures ? "%d failed\n" : "all tests passed\n", failures);
     return failures ? 1 : 0;
 }
