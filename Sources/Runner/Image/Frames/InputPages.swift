@@ -57,14 +57,18 @@ extension InputImage {
         var frames: [Image] = []
         for image in opened {
             let colour = try InputColour(image, path: path, loader: loader, context: context)
-            frames += try self.frames(of: image, colour, isTurned: pipeline.input.autorot && image.orientation > 1)
+            let isTurned = pipeline.input.autorot && image.orientation > 1
+            // A libvips file holds pages that its loader cannot choose from: it stays the tall image that it is.
+            if image.pageCount > pages.count {
+                frames.append(try colour.applied(to: try decoded(image, isUpright: !isTurned)).taggedAsOpened())
+            } else {
+                frames += try self.frames(of: image, colour, isTurned: isTurned)
+            }
         }
         var facts = ImageFacts(opened[0])
         facts.pages = count
         if pipeline.input.autorot, opened[0].orientation >= 5 { swap(&facts.width, &facts.height) }
-        // A libvips file holds pages that its loader cannot choose from: it comes with all of them.
-        let animation = Animation(first, pages: frames.count == pages.count ? Array(pages) : nil)
-        return InputImage(frames: frames, facts: facts, format: frames[0].format, loader: loader, animation: animation)
+        return InputImage(frames: frames, facts: facts, format: frames[0].format, loader: loader, animation: Animation(first, pages: Array(pages)))
     }
 
     /// The pages in one tall image, or an image for each.
