@@ -1,5 +1,6 @@
 import ArgumentParser
 import Runner
+import StageHost
 
 /// The process that makes images for `run`, which starts it: not for people.
 struct Worker: ParsableCommand {
@@ -20,4 +21,14 @@ struct Worker: ParsableCommand {
             return try paths.library(isQuiet: true)
         }.run()
     }
+}
+
+/// The process that looks at plug-ins for every other command, which starts it: not for people.
+struct ScanPlugins: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "scan-plugins", abstract: "Look at plug-ins for another process.", shouldDisplay: false)
+
+    @Argument(help: "Libraries.")
+    var files: [String] = []
+
+    func run() { PluginScanProcess.run(files) }
 }
