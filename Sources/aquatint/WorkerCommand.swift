@@ -32,3 +32,22 @@ struct ScanPlugins: ParsableCommand {
 
     func run() { PluginScanProcess.run(files) }
 }
+
+/// The process that tries a stage for `plugins check`, which starts it: not for people.
+struct TryStage: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "try-stage", abstract: "Try a stage for another process.", shouldDisplay: false)
+
+    @Option(help: "The stage's place in the plug-in.")
+    var stage: Int
+
+    @Option(help: "What is tried.")
+    var part: String
+
+    @Option(name: .customLong("set"), help: "A parameter's value.")
+    var set: [String] = []
+
+    @Argument(help: "A library.")
+    var file: String
+
+    func run() { ConformanceProcess.run(file, stage: stage, part: part, values: set, version: AquatintVersion.text) }
+}
