@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "stage_marks.h"
 
+#include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -38,11 +39,13 @@ static _Atomic uint32_t last_words_length;
 size_t aqt_mark_board_size(void) { return sizeof(mark_board); }
 
 int aqt_mark_board_create(void) {
-    int descriptor = memfd_create("aquatint-worker", MFD_CLOEXEC);
+    int descriptor = memfd_create("aquatint-worker", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (descriptor >= 0 && ftruncate(descriptor, sizeof(mark_board)) != 0) {
         close(descriptor);
         return -1;
     }
+    /* Cut short by the worker, it would be a fault of the supervisor's to look at it. */
+    if (descriptor >= 0) fcntl(descriptor, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
     return descriptor;
 }
 

@@ -46,6 +46,7 @@ public enum JSONSchema {
         ("input", described("How inputs are read.", mapping([
             ("autorot", described("Turn the image as its EXIF tag says.", [("type", .string("boolean")), ("default", .bool(true))])),
             ("pages", described("first, all, a page from 1, or pages as 2..5.", [("type", strings("string", "integer")), ("default", .string("first"))])),
+            ("width", described("What drawings (SVG, PDF) are drawn at, in pixels.", [("type", .string("integer")), ("minimum", .int(1))])),
             ("untrusted", described("Read formats, too, whose loaders are not hardened against hostile files: SVG, PDF, FITS and others.",
                                     [("type", .string("boolean")), ("default", .bool(false))])),
             ("on_damage", described("What becomes of a damaged file.", choices(["fail", "keep"]))),
@@ -89,8 +90,14 @@ public enum JSONSchema {
                 ("file", name),
                 ("stages", reference("stages")),
                 ("options", described("Saver options by libvips' names.", [("type", .string("object"))])),
-                ("metadata", object(choices(["keep", "strip"]))),
+                ("metadata", anyOf([
+                    object(choices(["keep", "strip"])), described("The kinds that are kept.", [("type", .string("array")), ("items", object(choices(KeptMetadata.Kind.allCases.map(\.rawValue))))]),
+                ])),
                 ("profile", described("keep, a built-in profile, or a file.", [("type", .string("string"))])),
+                ("background", described("What transparency is laid on where the format has none: white, black, '#rrggbb', or numbers from 0 to 255.", [
+                    ("type", strings("string", "number", "array")), ("default", .string("white")),
+                ])),
+                ("dither", described("auto: samples are dithered where they are stored in fewer bits than the input had; none: rounded.", choices(["auto", "none"]))),
             ])),
         ])
         var definitions: [(String, JSON)] = [

@@ -85,6 +85,8 @@ public struct InputSettings: Sendable, Hashable {
     /// Whether the image is turned as its EXIF tag says.
     public internal(set) var autorot = true
     public internal(set) var pages = PageSelection.first
+    /// What drawings (SVG, PDF) are drawn at, in pixels; nil: the size that they say themselves.
+    public internal(set) var width: Int?
     public internal(set) var onDamage = Damage.fail
     /// `untrusted`: whether loaders are used that libvips marks as not hardened against hostile files.
     public internal(set) var allowsUntrusted = false
@@ -104,7 +106,9 @@ public struct NamedImage: Sendable, Hashable {
 
 /// `output:`, or an item of `outputs`.
 public struct OutputSpec: Sendable, Hashable {
-    public enum Metadata: String, Sendable, Hashable, CaseIterable { case keep, strip }
+    public typealias Metadata = KeptMetadata
+    /// Whether samples are dithered where they are stored in fewer bits than the input had.
+    public enum Dither: String, Sendable, Hashable, CaseIterable { case auto, none }
 
     public let mark: SourceMark
     /// The image that is written; nil: the last result.
@@ -117,4 +121,7 @@ public struct OutputSpec: Sendable, Hashable {
     public let metadata: Metadata
     /// `keep` (as nil), a built-in profile's name, or a path.
     public let profile: Interpolation?
+    /// What transparency is laid on where the format has none: see ``backgroundColour(in:pipeline:)``.
+    public let background: ArgumentNode?
+    public let dither: Dither
 }

@@ -172,9 +172,10 @@ extension PipelineReader {
 
     mutating func input(_ node: SourceNode) -> InputSettings {
         var input = InputSettings()
-        guard let fields = fields(of: node, what: "'input'", allowed: ["autorot", "pages", "on_damage", "untrusted", "options"]) else { return input }
+        guard let fields = fields(of: node, what: "'input'", allowed: ["autorot", "pages", "width", "on_damage", "untrusted", "options"]) else { return input }
         if let value = typed(fields["autorot"], ScalarText.bool) { input.autorot = value }
         if let value = typed(fields["pages"], Self.pages) { input.pages = value }
+        input.width = typed(fields["width"]) { text throws(ScalarText.Problem) in try Self.positive(ScalarText.int(text)) }
         if let value = typed(fields["untrusted"], ScalarText.bool) { input.allowsUntrusted = value }
         if let value: InputSettings.Damage = fields["on_damage"].flatMap({ choice($0) }) { input.onDamage = value }
         input.options = options(fields["options"])

@@ -142,7 +142,7 @@ extension PipelineReader {
         }
         if let one { return output(one.value).map { [$0] } ?? [] }
         guard let several else {
-            return [OutputSpec(mark: mark, from: nil, file: .inputName(at: mark, file: source.name), stages: [], options: [], metadata: .keep, profile: nil)]
+            return [OutputSpec(mark: mark, from: nil, file: .inputName(at: mark, file: source.name), stages: [], options: [], metadata: .keep, profile: nil, background: nil, dither: .auto)]
         }
         guard case .sequence(let items) = several.value.content, !items.isEmpty else {
             list.error(.structure, several.value.mark, "'outputs' must be a list with at least one output; a single one is written 'output:'")
@@ -164,9 +164,9 @@ extension PipelineReader {
     private mutating func output(_ node: SourceNode) -> OutputSpec? {
         if let scalar = node.scalar {
             guard text(node, what: "'output'") != nil, let file = template(scalar, node.mark) else { return nil }
-            return OutputSpec(mark: node.mark, from: nil, file: file, stages: [], options: [], metadata: .keep, profile: nil)
+            return OutputSpec(mark: node.mark, from: nil, file: file, stages: [], options: [], metadata: .keep, profile: nil, background: nil, dither: .auto)
         }
-        let allowed = ["from", "file", "stages", "options", "metadata", "profile"]
+        let allowed = ["from", "file", "stages", "options", "metadata", "profile", "background", "dither"]
         guard let fields = fields(of: node, what: "an output", allowed: allowed) else { return nil }
         let from = fields["from"].flatMap { entry in text(entry).map { MarkedName(text: $0, mark: entry.value.mark) } }
         var file: Template? = .inputName(at: node.mark, file: source.name)
@@ -175,11 +175,43 @@ extension PipelineReader {
         }
         let stages = fields["stages"].map { self.stages($0.value) } ?? []
         let options = options(fields["options"])
-        let metadata: OutputSpec.Metadata? = fields["metadata"].flatMap { choice($0) }
+        let metadata = fields["metadata"].flatMap { self.metadata($0) }
         let profile = fields["profile"].flatMap { interpolation($0.value, what: "'profile'") }
+        let background = fields["background"].flatMap { argument($0.value) }
+        let dither: OutputSpec.Dither? = fields["dither"].flatMap { choice($0) }
+        if let entry = fields["background"], options.contains(where: { Names.same($0.name, "background") }) {
+            list.error(.structure, entry.keyMark, "'background' is given twice: here, and in 'options'")
+        }
         guard let file else { return nil }
         return OutputSpec(mark: node.mark, from: from, file: file, stages: stages, options: options, metadata: metadata ?? .keep,
-                          profile: profile?.literal == "keep" ? nil : profile)
+                          profile: profile?.literal == "keep" ? nil : profile, background: background, dither: dither ?? .auto)
+    }
+
+    /// `keep`, `strip`, or a list of kinds.
+    private mutating func metadata(_ entry: SourceNode.Entry) -> KeptMetadata? {
+        let names = KeptMetadata.Kind.allCases.map(\.rawValue)
+        guard case .sequence(let items) = entry.value.content else {
+            guard let text = text(entry) else { return nil }
+            switch text {
+            case "keep": return .keep
+            case "strip": return .strip
+            default:
+                let single = KeptMetadata.Kind(rawValue: text) == nil ? NearestName.of(text, among: ["keep", "strip"]) : "[\(text)]"
+                list.error(.value, entry.value.mark, "'metadata' must be keep, strip or a list of \(names.joined(separator: ", ")), not \(Quoted.text(text))", suggestion: single)
+                return nil
+            }
+        }
+        var kinds: Set<KeptMetadata.Kind> = []
+        for item in items {
+            guard let text = text(item, what: "a kind of metadata") else { return nil }
+            guard let kind = KeptMetadata.Kind(rawValue: text) else {
+                list.error(.value, item.mark, "a kind of metadata must be one of \(names.joined(separator: ", ")), not \(Quoted.text(text))",
+                           suggestion: NearestName.of(text.lowercased(), among: names))
+                return nil
+            }
+            kinds.insert(kind)
+        }
+        return KeptMetadata(kinds: kinds)
     }
 
     private mutating func template(_ scalar: SourceNode.Scalar, _ mark: SourceMark) -> Template? {

@@ -181,6 +181,7 @@ struct PipelineValidator {
                 }
             }
             if let profile = output.profile { _ = resolver.evaluated(profile) }
+            if let background = output.background { _ = resolver.colour(background, named: "background") }
         }
         var saver: StageDescription?
         if let fileExtension = output.file.literalExtension {

@@ -152,6 +152,9 @@ public struct Template: Sendable, Hashable {
     /// Whether the template puts the input's place somewhere itself; otherwise it is relative to that place.
     public var usesDirectory: Bool { segments.contains(.field(.dir)) }
 
+    /// Whether each page of an input has a file of its own.
+    public var usesPage: Bool { segments.contains(.field(.page)) }
+
     /// The path of the output below the output directory, without `.` or `..` and without a slash at either end.
     ///
     /// Throws where an expression fails, and where the name would be empty, absolute, leave the directory, or hold a control character

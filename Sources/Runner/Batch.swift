@@ -274,6 +274,7 @@ public final class Batch: Sendable {
             if let used = made.engine { engine.withLock { $0 = used } }
             result.inputSize = made.inputSize
             result.outputSizes = made.outputSizes
+            result.damage = made.damage
             do throws(ImageFailure) {
                 try remember(planned, made.content ?? ContentStamp(status), made.written, made.files)
             } catch {
@@ -364,6 +365,7 @@ public final class Batch: Sendable {
             switch result.status {
             case .done:
                 state.summary.done += 1
+                if result.damage != nil { state.summary.damaged += 1 }
                 state.summary.megapixels += Double(result.pixels) / 1e6
             case .skipped, .planned: state.summary.skipped += 1
             case .failed:

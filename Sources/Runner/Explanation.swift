@@ -42,7 +42,12 @@ public struct Explanation: Sendable {
                     trace.group = trace.group.map { $0 + shift }
                     return trace
                 }
-                let image = branch.scope.previous.image
+                var image = branch.scope.previous.image
+                let ext = output.file.literalExtension ?? Path.split(Path.base(path)).ext
+                if let saver = session.library.catalogue.saver(forExtension: ext) {
+                    let made = try FinishedOutput(image, output, saver: saver, fileExtension: ext, session: session, inputFormat: opened.format, scope: branch.scope, context: context)
+                    image = made.image
+                }
                 outputs.append("\(output.file.source): \(image)")
             }
             notes = context.notes

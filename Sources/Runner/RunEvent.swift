@@ -60,6 +60,8 @@ public struct ImageReport: Sendable {
     /// Width and height of the input, and of each output; empty where the image was not made.
     public var inputSize: [Int] = []
     public var outputSizes: [[Int]] = []
+    /// What was wrong with the input, of which the rest was kept (`on_damage: keep`).
+    public var damage: String?
     /// The input's place below the folder that was given, without its file name.
     public var folder = ""
     /// What `{index}` stands for; nil for a folder that could not be listed.
@@ -86,6 +88,8 @@ public struct RunSummary: Sendable {
     public var done = 0
     public var skipped = 0
     public var failed = 0
+    /// Of those done, how many inputs were damaged.
+    public var damaged = 0
     /// Of a dry run.
     public var planned = 0
     public var strays = 0

@@ -72,7 +72,9 @@ public final class RunSession: Sendable {
                     options = try VipsStage.options(try entry.options(for: codec, in: environment, pipeline: pipeline), of: loader)
                 }
                 if library.catalogue.codec(loader)?.parameter("fail_on") != nil, options["fail_on"] == nil { options["fail_on"] = "error" }
-                let image = try InputImage.decoded(try Image.load(path, options: options), isUpright: !pipeline.input.autorot).taggedAsOpened()
+                let loaded = try Image.load(path, options: options)
+                let colour = try InputColour(loaded, path: path, loader: loader, context: context)
+                let image = try colour.applied(to: try InputImage.decoded(loaded, isUpright: !pipeline.input.autorot)).taggedAsOpened()
                 let scope = ImageScope(input: image, facts: ImageFacts(image), shared: images, variables: variables)
                 var builder = ImageBuilder(pipeline: pipeline, library: library, stages: stages, context: context, scope: scope)
                 try builder.run(entry.stages, prefix: "\(entry.name) ")

@@ -6,15 +6,21 @@ import Foundation
 enum WorkerPool {
     static func run<Item>(threads: Int, next: @escaping @Sendable () -> Item?, _ body: @escaping @Sendable (Item) -> Void) {
         let group = DispatchGroup()
+        var started = 0
         for _ in 0..<max(1, threads) {
             group.enter()
-            let thread = Thread {
+            let isStarted = SystemThread.start {
                 while let item = next() { body(item) }
                 group.leave()
             }
-            thread.stackSize = 8 << 20
-            thread.start()
+            guard isStarted else {
+                group.leave()
+                break
+            }
+            started += 1
         }
+        // Where the system has none, there is still this one.
+        if started == 0 { while let item = next() { body(item) } }
         group.wait()
     }
 }

@@ -73,6 +73,7 @@ private enum VipsDescription {
             default: parameters.append(description(parameter))
             }
         }
+        if LinearLight.operations.contains(operation.nickname) { parameters.append(LinearLight.parameter) }
         // draw_* change the image that they are given: their result is that image.
         if !outputs.contains(where: \.isImage), operation.parameters.contains(where: \.isModified) { outputs.append(StageOutput("image")) }
         return StageDescription(name: operation.nickname, kind: .vips, summary: operation.summary, library: "libvips", inputs: inputs,

@@ -68,17 +68,27 @@ public final class StageSession: Sendable {
             var isAway = ManagedColour.isAway(primary)
             for case .image(let reference) in arguments.values where !isAway { isAway = ManagedColour.isAway(try image(reference)) }
             if isAway { primary = try ManagedColour.joining(primary) }
-            var result = try VipsStage.apply(stage.name, try vipsArguments(stage, arguments), primary: primary, outputs: outputs, alpha: alpha) {
-                (reference) throws(StageError) in
+            func prepared(_ reference: ImageReference) throws(StageError) -> Image {
                 // The running input is the image that `in` names, not the previous result.
                 let other = try GreyPicture.settled(try image(reference))
                 return isAway ? try ManagedColour.joining(other) : other
+            }
+            var own = try vipsArguments(stage, arguments), result: VipsStage.Result
+            if LinearLight.operations.contains(stage.name), own.removeValue(forKey: LinearLight.parameter.name) == .bool(true) {
+                let main = arguments[stage.runningInput?.name ?? ""]
+                result = try LinearLight.applied(to: primary, stage: stage.name) { (light) throws(StageError) in
+                    try VipsStage.apply(stage.name, own, primary: light, outputs: outputs, alpha: alpha) { (reference) throws(StageError) in
+                        main == .image(reference) ? light : try prepared(reference)
+                    }
+                }
+            } else {
+                result = try VipsStage.apply(stage.name, own, primary: primary, outputs: outputs, alpha: alpha, image: prepared)
             }
             // What the pipeline converts itself stays as it says.
             if let made = result.image, isAway, ["icc_transform", "icc_export", "icc_import", "colourspace"].contains(stage.name) || arguments["output_profile"] != nil || arguments["export_profile"] != nil {
                 result.image = try ManagedColour.forgotten(made)
             }
-            if let made = result.image { result.image = try PictureScale.retagged(made, from: primary) }
+            if let made = result.image { result.image = try ExtendedColours.forgotten(try PictureScale.retagged(made, from: primary)) }
             return StageResult(image: result.image, values: result.values)
         case .pixel, .network:
             let instance = try instance(of: stage, arguments)

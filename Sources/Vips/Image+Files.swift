@@ -109,11 +109,14 @@ extension Image {
     }
 
     /// Computes the image and writes it with the given saver (`"jpegsave"`), whatever the suffix.
-    public func save(_ path: String, saver: String, options: [String: Argument] = [:]) throws(VipsError) {
+    ///
+    /// - Parameter keepsDamage: whether it is written though a decoder complained of the file that it comes from.
+    public func save(_ path: String, saver: String, options: [String: Argument] = [:], keepsDamage: Bool = false) throws(VipsError) {
         for reserved in ["filename", "in"] where options[reserved] != nil {
             throw VipsError(operation: saver, message: "'\(reserved)' cannot be given as a saver option")
         }
-        if path.readsAsMagickSyntax, ["magicksave", "fitssave"].contains(saver) {
+        // CFITSIO minds an @ only within brackets.
+        if saver == "magicksave" && path.readsAsMagickSyntax || saver == "fitssave" && path.replacing("@", with: "").readsAsMagickSyntax {
             throw VipsError(
                 operation: saver,
                 message: """
@@ -129,7 +132,7 @@ extension Image {
         } catch {
             throw error.about(file: path, "cannot write")
         }
-        if let complaint = ErrorLedger.shared.decoderComplaint() { throw VipsError(message: complaint).about(file: path, "cannot write") }
+        if !keepsDamage, let complaint = ErrorLedger.shared.decoderComplaint() { throw VipsError(message: complaint).about(file: path, "cannot write") }
     }
 
     private static func contents(of path: String) throws(VipsError) -> [UInt8] {

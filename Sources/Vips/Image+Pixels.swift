@@ -88,6 +88,14 @@ extension Image {
         }
     }
 
+    /// Decodes the file that the image comes from, from top to bottom, and keeps nothing of it.
+    ///
+    /// - Throws: ``VipsError`` where a pixel cannot be had, or the decoder complained of one.
+    public func decodeAndDrop() throws(VipsError) {
+        _ = try Operation.call("avg", ["in": .image(self)])
+        if let complaint = ErrorLedger.shared.decoderComplaint() { throw VipsError(message: complaint) }
+    }
+
     /// The same pixels, held in memory: computed now, once, however often they are read.
     /// Gives the image itself where it is in memory already.
     public func materialised() throws(VipsError) -> Image {

@@ -14,6 +14,8 @@ struct Aquatint: ParsableCommand {
     static func main() {
         // A reader that closes its end (`| head`) is no reason to die without a word. Handled, and not ignored: programs that are started from here would inherit that.
         signal(SIGPIPE) { _ in }
+        // A limit to the size of files is an error of the file that meets it.
+        signal(SIGXFSZ) { _ in }
         // Files that are opened later must not become standard output.
         for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) < 0 { _ = open("/dev/null", O_RDWR) }
         // How workers end is asked for, whatever the parent of this process makes of its own children.

@@ -81,6 +81,7 @@ struct Run: ParsableCommand {
         run.overwrite = overwrite
         run.failsFast = failFast
         guard startTimeout > 0 else { throw RunError(.usage, "--start-timeout takes seconds above 0, not \(startTimeout)") }
+        guard !inProcess || startTimeout == 120 else { throw RunError(.usage, "--start-timeout needs worker processes: in this one (--in-process), nothing can be ended that does not return") }
         run.startTimeout = startTimeout
         run.isWatching = watch
         run.inProcess = inProcess ? true : nil

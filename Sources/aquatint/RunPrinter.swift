@@ -79,6 +79,7 @@ final class RunPrinter: Sendable {
                 say("\(Terminal.printable(report.input)) -> \(Terminal.printable(report.outputs.joined(separator: ", "))) \(terminal.dim(durationText(report.seconds)))", &state)
             }
         }
+        if let damage = report.damage { say("\(terminal.yellow("damaged")) \(Terminal.printable("\(report.input): \(damage); what could be read of it was kept"))", &state) }
         if verbosity != .quiet {
             for note in report.notes { say(terminal.yellow("note") + " \(Terminal.printable(report.input)): \(Terminal.printable(note))", &state) }
         }
@@ -98,6 +99,7 @@ final class RunPrinter: Sendable {
         if let stopped = summary.stopped { say("\(terminal.red("stopped")): \(stopped.description)", &state) }
         guard verbosity != .quiet || summary.failed > 0 else { clear(&state); return }
         var parts = ["\(summary.done) done"]
+        if summary.damaged > 0 { parts[0] += terminal.yellow(" (\(summary.damaged) damaged)") }
         if summary.skipped > 0 { parts.append("\(summary.skipped) skipped") }
         if summary.failed > 0 { parts.append(terminal.red("\(summary.failed) failed")) }
         if summary.strays > 0 { parts.append("\(summary.strays) not images") }

@@ -22,15 +22,20 @@ import Vips
         func big(_ value: UInt32) -> [UInt8] { (0..<4).map { UInt8(truncatingIfNeeded: value >> (24 - 8 * $0)) } }
         func chunk(_ name: String, _ content: [UInt8]) -> [UInt8] {
             let body = Array(name.utf8) + content
-            var crc = ~UInt32(0)
-            for byte in body {
-                crc ^= UInt32(byte)
-                for _ in 0..<8 { crc = crc & 1 == 1 ? crc >> 1 ^ 0xEDB8_8320 : crc >> 1 }
-            }
-            return big(UInt32(content.count)) + body + big(~crc)
+            return big(UInt32(content.count)) + body + sum(body)
         }
         let signature: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 13, 10, 26, 10]
         return signature + chunk("IHDR", big(width) + big(height) + [8, 2, 0, 0, 0]) + chunk("IDAT", [0x78, 0x9C] + [UInt8](repeating: 0, count: 5000)) + chunk("IEND", [])
+    }
+
+    /// What stands behind a PNG's chunk.
+    static func sum(_ chunk: [UInt8]) -> [UInt8] {
+        var crc = ~UInt32(0)
+        for byte in chunk {
+            crc ^= UInt32(byte)
+            for _ in 0..<8 { crc = crc & 1 == 1 ? crc >> 1 ^ 0xEDB8_8320 : crc >> 1 }
+        }
+        return (0..<4).map { UInt8(truncatingIfNeeded: ~crc >> (24 - 8 * $0)) }
     }
 
     /// A GIF of many large frames, of which nothing but the first pixels is there.

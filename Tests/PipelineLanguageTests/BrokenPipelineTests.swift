@@ -70,7 +70,10 @@ private func stage(_ text: String) -> String { "version: 1\nstages:\n  - \(text)
         Broken("version: 1\noutput: a.png\noutputs: [b.png]\n", "3:1: a pipeline has 'output' or 'outputs', not both"),
         Broken("version: 1\noutputs: []\n", "2:10: 'outputs' must be a list with at least one output; a single one is written 'output:'"),
         Broken("version: 1\noutputs: [\"{stem}.png\", \"{dir}/{stem}.png\"]\n", "2:25: this output would write the same file as the one in line 2"),
-        Broken("version: 1\noutput: {file: a.png, metadata: drop}\n", "2:33: 'metadata' must be one of keep, strip, not 'drop'"),
+        Broken("version: 1\noutput: {file: a.png, metadata: drop}\n", "2:33: 'metadata' must be keep, strip or a list of exif, gps, xmp, iptc, icc, other, not 'drop'"),
+        Broken("version: 1\noutput: {file: a.png, metadata: exif}\n", "2:33: 'metadata' must be keep, strip or a list of exif, gps, xmp, iptc, icc, other, not 'exif' => [exif]"),
+        Broken("version: 1\noutput: {file: a.png, metadata: [exif, icm]}\n", "2:40: a kind of metadata must be one of exif, gps, xmp, iptc, icc, other, not 'icm' => icc"),
+        Broken("version: 1\ninput: {width: 0}\n", "2:16: 'width' must be more than 0"),
     ]
 
     static let templates = [

@@ -21,13 +21,13 @@ import Vips
         let tall = try Operation.image("black", ["width": 4, "height": 9]).settingFields([("page-height", .int(3)), ("n-pages", .int(3))])
         let pages = try InputImage.split(tall)
         #expect(pages.map(\.height) == [3, 3, 3])
-        let joined = try InputImage.joined(pages)
+        let joined = try InputImage(frames: pages, facts: ImageFacts(tall), format: tall.format).joined(pages)
         #expect(joined.height == 9)
         #expect(joined.pageHeight == 3)
     }
 
     @Test func `a failed save is told in the name that the user knows`() throws {
-        let output = ImageJob.PreparedOutput(image: try Operation.image("black", ["width": 2, "height": 1]), saver: "pngsave", options: [:], traces: [])
+        let output = ImageJob.PreparedOutput(image: try Operation.image("black", ["width": 2, "height": 1]), saver: "pngsave", options: [:], traces: [], metadata: .keep)
         func reason(_ message: String) -> String {
             ImageJob.reason(VipsError(operation: "pngsave", message: message), output, temporary: "out/.aquatint-1-1.png", final: "out/a.png")
         }

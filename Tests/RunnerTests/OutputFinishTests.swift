@@ -27,13 +27,14 @@ import Vips
         let deep = try finish([1000.5, 65535.4, 70000], .float, .rgb16, input: .ushort)
         #expect(try deep.image.bytes() == [233, 3, 255, 255, 255, 255] && deep.notes.isEmpty, "little-endian")
         let jpeg = try finish([0, 256, 65535], .ushort, .rgb16, saver: "jpegsave", input: .ushort)
-        #expect(jpeg.notes == ["stored with 8 bits a sample, since 'jpegsave' holds no more"])
+        #expect(jpeg.notes == ["stored with 8 bits a sample, dithered (output: {dither: none} rounds), since 'jpegsave' holds no more"])
+        #expect(jpeg.image.format == .uchar && jpeg.image.interpretation == .srgb)
     }
 
     @Test func `a stage that lowered the depth is not blamed on the format`() throws {
         let (image, notes) = try finish([1, 2, 3], .float, .srgb, input: .ushort)
         #expect(image.format == .uchar)
-        #expect(notes == ["stored with 8 bits a sample, which a stage has brought the 16 of the input down to"])
+        #expect(notes == ["stored with 8 bits a sample, dithered (output: {dither: none} rounds), which a stage has brought the 16 of the input down to"])
     }
 
     @Test func `a cast of the pipeline decides, where the format holds it`() throws {
@@ -44,7 +45,9 @@ import Vips
 
     @Test func `a float input stays float where the format holds it`() throws {
         #expect(try finish([0.2, 0.5, 1], .float, .srgb, saver: "tiffsave", input: .float).image.format == .float)
-        #expect(try finish([0.6, 0.5, 1], .float, .srgb, saver: "pngsave", input: .float).image.bytes() == [1, 1, 1])
+        let png = try finish([0.6, 0.5, 1], .float, .srgb, saver: "pngsave", input: .float)
+        #expect(try png.image.bytes() == [154, 0, 129, 0, 1, 1], "16 bits: 0.6 * 257, half away from zero")
+        #expect(png.image.interpretation == .rgb16 && png.notes == ["stored with 16 bits a sample, rounded, since 'pngsave' holds no floats"])
     }
 
     @Test func `colours that are no code values keep their numbers`() throws {
@@ -53,7 +56,7 @@ import Vips
     }
 
     @Test func `transparency that is lost is told`() throws {
-        #expect(try finish([1, 2, 3, 128], .uchar, saver: "jpegsave").notes.first?.hasPrefix("transparency laid on a background") == true)
+        #expect(try finish([1, 2, 3, 128], .uchar, saver: "jpegsave").notes == ["transparency laid on white, since 'jpegsave' holds no alpha (output: {background: ...} says on what)"])
         #expect(try finish([1, 2, 3, 128], .uchar, saver: "pngsave").notes.isEmpty)
     }
 
@@ -61,5 +64,86 @@ import Vips
         let error = #expect(throws: VipsError.self) { try finish([Double](repeating: 9, count: 16), .uchar, .multiband) }
         #expect(error?.message == "the result has 16 bands, and this format holds at most 4: take some with extract_band, or write a .tif")
         #expect(try finish([Double](repeating: 9, count: 16), .uchar, .multiband, saver: "tiffsave").image.bands == 16)
+    }
+
+    @Test(arguments: [(BandFormat.uchar, Interpretation.srgb, 255.0, [UInt8]([128, 128, 255])), (.ushort, .rgb16, 65535, [0, 128, 0, 128, 255, 255])])
+    func `transparency is laid on the background at the depth of the picture`(format: BandFormat, space: Interpretation, white: Double, expected: [UInt8]) throws {
+        // Half transparent: 0 and 1 over white, and white; 0.5 goes up.
+        let half = format == .uchar ? 127.0 : 32767, result = try finish([0, 0, white, half], format, space, saver: "ppmsave", input: format)
+        #expect(result.image.bands == 3 && result.image.format == format)
+        #expect(try result.image.bytes() == expected)
+        #expect(result.notes.count == 1)
+    }
+
+    @Test func `the background is one of the picture's own space`() throws {
+        func laid(_ values: [Double], _ format: BandFormat, _ space: Interpretation, on background: [Double]) throws -> Image {
+            var finish = OutputFinish(saver: "jpegsave", inputFormat: format, castFormat: nil)
+            finish.background = background
+            return try finish.apply(try pixel(values, format, space)).image
+        }
+        #expect(try laid([7, 7, 7, 0], .uchar, .srgb, on: [255, 128, 0]).bytes() == [255, 128, 0])
+        #expect(try laid([7, 0], .uchar, .blackAndWhite, on: [200, 200, 200]).bytes() == [200])
+        #expect(try laid([7, 0], .ushort, .grey16, on: [200, 200, 200]).bytes() == [200])
+        #expect(try laid([9, 9, 9, 9, 0], .uchar, .cmyk, on: [255, 255, 255]).bytes().max() ?? 99 <= 3, "hardly any ink")
+    }
+
+    /// A slow ramp of 16 bits, 256 x 64.
+    func ramp() throws -> Image {
+        var bytes: [UInt8] = []
+        for _ in 0..<64 { for x in 0..<256 { bytes += [UInt8((1000 + 2 * x) & 255), UInt8((1000 + 2 * x) >> 8)] } }
+        return try Image.samples(bytes, width: 256, height: 64, bands: 1, format: .ushort, interpretation: .grey16)
+    }
+
+    @Test func `dithered samples have the means of the deeper ones, and rounded ones have steps`() throws {
+        func errors(dithered: Bool) throws -> [Double] {
+            var finish = OutputFinish(saver: "webpsave", inputFormat: .ushort, castFormat: nil)
+            finish.dithers = dithered
+            let bytes = try finish.apply(try ramp()).image.bytes()
+            #expect(bytes.count == 256 * 64)
+            return (0..<16).map { block in
+                var sum = 0.0
+                for y in 0..<16 { for x in 0..<16 { sum += Double(bytes[y * 256 + 16 * block + x]) - Double(1000 + 2 * (16 * block + x)) / 257 } }
+                return abs(sum / 256)
+            }
+        }
+        #expect(try errors(dithered: true).max() ?? 9 < 0.05)
+        #expect(try errors(dithered: false).max() ?? 0 > 0.3)
+    }
+
+    @Test func `every threshold of the dither stands once, and whole numbers stay`() throws {
+        #expect(Set(Dither.matrix.joined()).count == 256 && Dither.matrix.joined().min() == 0.5 / 256 && Dither.matrix.joined().max() == 255.5 / 256)
+        var bytes: [UInt8] = []
+        for _ in 0..<40 { for x in 0..<256 { bytes += [UInt8(x), UInt8(x)] } }
+        let whole = try Image.samples(bytes, width: 256, height: 40, bands: 1, format: .ushort, interpretation: .grey16)
+        let stored = try OutputFinish(saver: "jpegsave", inputFormat: .ushort, castFormat: nil).apply(whole).image.bytes()
+        #expect(stored.indices.allSatisfy { Int(stored[$0]) == $0 % 256 })
+    }
+
+    @Test func `an 8-bit result is never dithered, nor one that the pipeline cast itself`() throws {
+        #expect(try finish([0.3, 0.3, 0.3]).image.bytes() == [0, 0, 0])
+        #expect(try finish([1, 2, 3], .uchar, input: .ushort, cast: .uchar).notes.isEmpty)
+    }
+
+    @Test func `linear light becomes the numbers that a format holds`() throws {
+        let (png, notes) = try finish([0, 0.214, 1], .float, .scrgb, input: .float)
+        #expect(notes == ["stored with 16 bits a sample, rounded, since 'pngsave' holds no floats"])
+        #expect(png.format == .ushort && png.interpretation == .rgb16)
+        let bytes = try png.bytes(), middle = Int(bytes[2]) | Int(bytes[3]) << 8
+        #expect(Array(bytes[0...1]) == [0, 0] && Array(bytes[4...5]) == [255, 255] && abs(middle - 32767) < 40)
+        #expect(try finish([1, 1, 1, 1], .float, .scrgb, input: .float).image.bytes() == [UInt8](repeating: 255, count: 8))
+        #expect(try finish([0, 0, 0, 0], .float, .scrgb, saver: "jpegsave", input: .float).image.bytes() == [255, 255, 255])
+        #expect(try finish([0, 0, 0, 1], .float, .scrgb, saver: "jpegsave", input: .float).image.bytes() == [0, 0, 0])
+    }
+
+    @Test func `a grey picture takes a profile of three colours`() throws {
+        for (format, space) in [(BandFormat.uchar, Interpretation.blackAndWhite), (.ushort, .grey16), (.float, .grey16)] {
+            var finish = OutputFinish(saver: "pngsave", inputFormat: format == .uchar ? .uchar : .ushort, castFormat: nil)
+            finish.colour = ColourOut(profile: "p3", isStripped: false)
+            let given = try pixel([100], format, space), (image, notes) = try finish.apply(given)
+            #expect(image.bands == 3 && image.blob("icc-profile-data") != nil && image.format == (format == .uchar ? .uchar : .ushort))
+            #expect(notes == ["the grey picture has no profile: it is converted to 'p3' as sRGB is, and stored in the bands of that"])
+            let samples = try image.bytes()
+            #expect(stride(from: 0, to: samples.count, by: samples.count / 3).allSatisfy { abs(Int(samples[$0]) - 100) <= (format == .uchar ? 1 : 40) }, "\(samples)")
+        }
     }
 }

@@ -6,10 +6,10 @@ import Testing
 
 @Suite struct PackedBytesTests {
     private static let planned = PlannedImage(
-        index: 7, input: InputFile(path: "/a/é e\u{301}.png", folder: "x", number: 3), outputs: ["/o/é.png", ""], bytes: -1, problem: "it is odd")
+        index: 7, input: InputFile(path: "/a/é e\u{301}.png", folder: "x", number: 3), outputs: ["/o/é.png", ""], bytes: -1, problem: "it is odd", pages: [2, 3])
     private static let made = MadeImage(
         pixels: 4096, notes: ["one", ""], seconds: 0.25, stages: [StageSeconds(name: "load", seconds: 1e-3)], precision: "f32", engine: "E 1", peakMemory: 1 << 40,
-        inputSize: [64, 63], outputSizes: [[64, 63], []], content: ContentStamp(size: .max, modified: .min, hash: "9c"), written: [[1, -1], []], files: ["/w/é.onnx"])
+        inputSize: [64, 63], outputSizes: [[64, 63], []], content: ContentStamp(size: .max, modified: .min, hash: "9c"), written: [[1, -1], []], files: ["/w/é.onnx"], damage: "cut off")
 
     /// As text that holds every field by its name.
     private static func json(_ value: some Encodable) throws -> String {

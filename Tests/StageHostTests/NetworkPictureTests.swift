@@ -44,6 +44,23 @@ struct NetworkPictureTests {
         #expect((0..<18).allSatisfy { values[(24 * $0) * 4 + 3] == 0 && values[(24 * $0 + 23) * 4 + 3] == 255 })
     }
 
+    @Test(arguments: [255, 65535])
+    func `what stands under transparent pixels does not reach the edge of what can be seen`(white: Int) throws {
+        let colours = [0.25, 0.5, 0.75]
+        func alpha(_ x: Int, _ y: Int) -> Int { white * min(max(20 - abs(x - 30) - abs(y - 25), 0), 6) / 6 }
+        func colour(_ band: Int) -> Int { Int(colours[band] * Double(white)) }
+        let cut = try Scene.picture(width: 70, height: 50, bands: 4, white: white) { x, y, band in
+            band == 3 ? alpha(x, y) : alpha(x, y) > 0 ? colour(band) : (x * 37 + y * 91 + band * 50) % 256
+        }
+        let solid = try Scene.picture(width: 70, height: 50, bands: 3, white: white) { _, _, band in colour(band) }
+        for model in [try SmallNetwork.twoConvolutions(), try SmallNetwork.enlarging()] {
+            let result = try model.run(cut).image, got = try result.floats(), wanted = try model.run(solid).image.floats()
+            var largest: Float = 0
+            for place in 0..<result.width * result.height { for band in 0..<3 { largest = max(largest, abs(got[4 * place + band] - wanted[3 * place + band])) } }
+            #expect(largest <= Float(white) / 255)
+        }
+    }
+
     @Test(arguments: [(16, 16), (40, 24), (41, 19), (5, 30)])
     func `a local network whose reshapes hold its size runs at any`(width: Int, height: Int) throws {
         let picture = try Scene.data(width: width, height: height, bands: 1)

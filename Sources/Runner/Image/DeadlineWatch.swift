@@ -10,14 +10,18 @@ final class DeadlineWatch {
     /// Told by the timer's thread, read by the one that waits.
     private final class Expiry: Sendable {
         let isSet = Atomic<Bool>(false)
+        let ticks = Atomic<Int>(0)
     }
 
     /// Begins to count. To be cancelled when the work is over.
     init(seconds: Double, context: ImageContext) {
         let expired = Expiry(), timer = DispatchSource.makeTimerSource()
-        timer.schedule(deadline: .now() + seconds)
+        // Counted in ticks: those of a time in which the process was stopped (Ctrl-Z) come as one.
+        let tick = max(seconds / 50, 0.001)
+        timer.schedule(deadline: .now() + tick, repeating: tick)
         timer.setEventHandler {
-            expired.isSet.store(true, ordering: .relaxed)
+            let ticks = expired.ticks.wrappingAdd(1, ordering: .relaxed).newValue
+            guard Double(ticks) * tick >= seconds, !expired.isSet.exchange(true, ordering: .relaxed) else { return }
             context.cancel()
         }
         timer.resume()

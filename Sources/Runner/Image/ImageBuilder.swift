@@ -151,8 +151,9 @@ struct ImageBuilder {
 
     /// Some operations work with 8 bits whatever they are given: that is said, since it cannot be seen in the file.
     private func noteDepth(_ before: Image, _ after: Image, _ name: String) {
-        guard before.format == .ushort, after.format == .uchar, name != "cast" else { return }
-        context.note("'\(name)' lowers the depth from 16 to 8 bits, as libvips does")
+        // What compares floats gives 8 bits, too, which are no picture.
+        guard before.format == .ushort || (before.format.isFloat && name == "thumbnail_image"), after.format == .uchar, name != "cast" else { return }
+        context.note("'\(name)' lowers the depth from \(before.format.isFloat ? "floats" : "16") to 8 bits, as libvips does")
     }
 
     private func result(of use: StageUse, _ description: StageDescription, _ arguments: [String: Value], _ primary: Image, _ isExpensive: inout Bool,
@@ -233,7 +234,7 @@ struct ImageBuilder {
             if let first = context.firstFailure { throw first }
             return ImageScope.Entry(image: kept)
         } catch {
-            if let first = context.firstFailure { throw ImageFailure(first, stage: label) }
+            if let first = context.firstFailure { throw ImageFailure(first, stage: first.stage.isEmpty ? label : first.stage) }
             if context.isCancelled { throw ImageFailure("cancelled", "given up") }
             throw ImageFailure("stage", stage: label, "\(error)")
         }

@@ -31,6 +31,7 @@ struct ImageJob {
     }
 
     private func make(_ clock: inout JobClock, _ committing: () -> Void) throws(ImageFailure) -> MadeImage {
+        let damage = try keptDamage()
         // Before it is opened: what comes later is told by its time.
         let before = FileStatus(planned.input.path)
         let opened: InputImage, prepared: [PreparedOutput]
@@ -39,13 +40,14 @@ struct ImageJob {
         } catch {
             throw error.endingRun(FullDisk(error.message, output: nil))
         }
+        noteUnreadMetadata(of: opened)
         clock.begin("save")
         var transaction = OutputTransaction()
         for (index, output) in prepared.enumerated() {
             let share = 1 / Double(prepared.count), start = Double(index) * share
             let temporary: String
             do throws(RunError) {
-                temporary = try transaction.temporaryName(for: planned.outputs[index], isStreamed: Self.streamingSavers.contains(output.saver))
+                temporary = try transaction.temporaryName(for: planned.outputs[index], isStreamed: Self.streamingSavers.contains(output.saver) && !session.request.usesPlugins)
             } catch {
                 throw ImageFailure("save", error.description, endsRun: error.status == .cannotCreateOutput || error.status == .inputOutput ? error : nil)
             }
@@ -71,7 +73,26 @@ struct ImageJob {
                          precision: precisions.isEmpty ? nil : precisions.map(\.rawValue).joined(separator: ", "),
                          engine: precisions.isEmpty ? nil : session.stages.engine.version,
                          inputSize: [opened.facts.width, opened.facts.height], outputSizes: prepared.map { [$0.image.width, $0.image.height] }, content: content, written: written,
-                         files: context.usedFiles)
+                         files: context.usedFiles, damage: damage)
+    }
+
+    /// What the input says and libvips does not hand out is lost, unless nobody wants it.
+    private func noteUnreadMetadata(of opened: InputImage) {
+        guard let first = opened.frames.first, session.pipeline.outputs.contains(where: { $0.metadata.has(.exif) || $0.metadata.has(.xmp) }) else { return }
+        let kinds = UnreadMetadata.kinds(of: planned.input.path, opened.loader, first)
+        if !kinds.isEmpty { context.note("\(kinds.joined(separator: ", ")) not kept, since libvips' \(opened.loader) does not read \(kinds.count == 1 ? "it" : "them")") }
+    }
+
+    /// What is wrong with an input that is to be kept as far as it can be read.
+    private func keptDamage() throws(ImageFailure) -> String? {
+        guard session.pipeline.input.onDamage == .keep, let loader = Image.loader(forFile: planned.input.path), InputTrust.isTrusted(loader) || session.pipeline.input.allowsUntrusted,
+              let options = try? InputImage.loaderOptions(loader, session.request) else { return nil }
+        // Frames of an animation are decoded in their order, pages one by one: they may have different sizes.
+        let pages = session.pipeline.input.pages == .first ? [nil] : InputPages.taken(planned.input.path, loader, options, session.request)
+        if ["gifload", "webpload"].contains(loader), pages.count > 1 { return InputDamage.find(planned.input.path, loader, options.merging(["n": -1]) { $1 }) }
+        return pages.lazy.compactMap { page in
+            InputDamage.find(planned.input.path, loader, page.map { options.merging(["page": .int($0 - 1)]) { $1 } } ?? options)
+        }.first
     }
 
     /// The input and its outputs, not computed yet. It is decoded from top to bottom where the pipeline allows that and no network wants to see parts of it first.
@@ -93,6 +114,7 @@ struct ImageJob {
         var saver: String
         var options: [String: Argument]
         var traces: [StageTrace]
+        var metadata: KeptMetadata
     }
 
     /// Builds the graph of every output, frame by frame where the input has several.
@@ -122,11 +144,16 @@ struct ImageJob {
             frames.append(images)
         }
         var result: [PreparedOutput] = []
-        for index in session.pipeline.outputs.indices {
+        var paths = planned.outputs[...]
+        for (index, output) in session.pipeline.outputs.enumerated() {
             guard let first = frames.first?[index] else { continue }
-            let image = try InputImage.joined(frames.map { $0[index].image })
-            result.append(try finish(image, session.pipeline.outputs[index], planned.outputs[index], opened, first.builder))
+            let images = frames.map { $0[index].image }, isSplit = planned.pages != nil && output.file.usesPage
+            for image in isSplit ? images : [try opened.joined(images)] {
+                guard let path = paths.popFirst() else { throw ImageFailure("load", "it has more pages than when the run was planned: run it again") }
+                result.append(try finish(image, output, path, opened, first.builder))
+            }
         }
+        guard paths.isEmpty else { throw ImageFailure("load", "it has fewer pages than when the run was planned: run it again") }
         return result
     }
 
@@ -136,38 +163,18 @@ struct ImageJob {
         guard let saver = session.library.catalogue.saver(forExtension: ext) else {
             throw ImageFailure("save", "nothing here writes '\(ext)'")
         }
-        let label = "output"
-        try session.pipeline.limits.check(image, "becomes")
-        do {
-            let isKept = try output.profileName(in: builder.scope.environment, pipeline: session.pipeline) == nil && output.metadata != .strip
-            // Back to the input's own profile before samples are rounded, unless another is wanted.
-            let grey = try GreyPicture.settled(image)
-            let settled = isKept ? try ManagedColour.restored(grey) : grey
-            var (image, notes) = try OutputFinish(saver: saver.name, inputFormat: opened.format, castFormat: builder.scope.castFormat).apply(settled)
-            for note in notes { context.note(note) }
-            notes = []
-            let environment = builder.scope.environment
-            var options = try VipsStage.options(try output.options(for: saver, in: environment, pipeline: session.pipeline), of: saver.name)
-            let profile = try output.profileName(in: environment, pipeline: session.pipeline)
-            if let path = profile.flatMap({ try? session.stages.files.find($0) }) { context.use(path) }
-            image = try ColourOut(profile: profile.map(session.stages.files.profile), isStripped: output.metadata == .strip).apply(image)
-            if output.metadata == .strip { options.merge(Self.stripping(saver), uniquingKeysWith: { own, _ in own }) }
-            return PreparedOutput(image: image, saver: saver.name, options: options, traces: builder.trace)
-        } catch let error as VipsError {
-            throw ImageFailure(error, code: "save", stage: label)
-        } catch let error as StageError {
-            throw ImageFailure(error, stage: label)
-        } catch let error as Diagnostics {
-            throw ImageFailure(error, stage: label)
-        } catch {
-            throw ImageFailure("save", stage: label, "\(error)")
+        if image.pageCount > 1, opened.animation.isTimed, ["tiffsave", "heifsave"].contains(saver.name) {
+            context.note("the times of its frames are not kept, since a '\(ext)' has pages and is no animation")
         }
-    }
-
-    /// `strip` became `keep` in libvips 8.15.
-    private static func stripping(_ saver: StageDescription) -> [String: Argument] {
-        if saver.parameter("keep") != nil { return ["keep": "none"] }
-        return saver.parameter("strip") != nil ? ["strip": true] : [:]
+        try session.pipeline.limits.check(image, "becomes")
+        if image.pageCount > 1, !OutputFinish.holdsPages(saver.name) {
+            throw ImageFailure("save", """
+                has \(image.pageCount) pages, and a '\(ext)' holds one: put {page} into the output's name for a file of each, write a .tif, .webp or .gif, \
+                or take one with input: {pages: first}
+                """)
+        }
+        let made = try FinishedOutput(image, output, saver: saver, fileExtension: ext, session: session, inputFormat: opened.format, scope: builder.scope, context: context)
+        return PreparedOutput(image: made.image, saver: saver.name, options: made.options, traces: builder.trace, metadata: output.metadata)
     }
 
     /// What a stage said while pixels were computed.
@@ -186,11 +193,14 @@ struct ImageJob {
                 if total > 0 { progress(start + share * Double(done) / Double(total)) }
                 return !context.isCancelled
             }
-            try watched.save(path, saver: output.saver, options: output.options)
+            try watched.save(path, saver: output.saver, options: output.options, keepsDamage: session.pipeline.input.onDamage == .keep)
+            if output.saver == "webpsave", !output.metadata.has(.exif) { try WebPFile.removeExif(path) }
+            let lost = OutputMetadata.lost(of: output.image, in: path)
+            if !lost.isEmpty { context.note("\(lost.joined(separator: ", ")) not kept, since '\(output.saver)' does not write \(lost.count == 1 ? "it" : "them")") }
         } catch {
             if let first = context.firstFailure { throw failure(first) }
             if context.isCancelled { throw ImageFailure("cancelled", "given up") }
-            throw ImageFailure("save", Self.reason(error, output, temporary: path, final: final))
+            throw ImageFailure("save", (error as? VipsError).map { Self.reason($0, output, temporary: path, final: final) } ?? "cannot make '\(final)': \(error)")
         }
         // libvips' tile cache paints a cell black whose computation failed, and another thread may take that for pixels.
         if let first = context.firstFailure { throw failure(first) }

@@ -10,53 +10,61 @@ struct InputImage {
     var facts: ImageFacts
     /// The band format of the file.
     var format: BandFormat
+    /// What has read it.
+    var loader = ""
     /// Whether the pipeline's first stage was done by decoding at a smaller size.
     var firstStageIsDone = false
+    /// Milliseconds of each frame, and how often an animation runs; nil where the file says neither.
+    var animation = Animation()
 
     /// Opens a file as the pipeline's `input` says: loader options, pages, rotation, limits.
     ///
     /// - Parameter isStreamable: whether it may be decoded from top to bottom where the pipeline allows that; otherwise its pixels can be read in any order.
     static func open(_ path: String, session: RunSession, context: ImageContext, isStreamable: Bool = true) throws(ImageFailure) -> InputImage {
         guard let loader = Image.loader(forFile: path) else {
-            throw ImageFailure("load", "not an image that libvips can read, or damaged at its start")
+            throw ImageFailure("load", UnreadFrames.reason(path) ?? InputDamage.ofStart(path) ?? "not an image that libvips can read, or damaged at its start")
         }
         let pipeline = session.pipeline
+        if loader == "magickload", let reason = UnreadFrames.reason(path) ?? InputDamage.ofStart(path) { throw ImageFailure("load", reason) }
         try InputTrust.check(loader, pipeline.input)
         do {
-            let options = try loaderOptions(loader, session)
+            var options = try loaderOptions(loader, session.request)
+            try UnreadFrames.check(path, loader, pipeline.input.pages, context)
+            if let scale = try Drawing.scale(path, loader, pipeline.input, options) { options["scale"] = .double(scale) }
             let isSeveral = pipeline.input.pages != .first
+            if isSeveral { return try severalPages(path, loader, options, session, context) }
             let shrink = ShrinkOnLoad(session), streaming = StreamingCheck(session)
             // Opened once where that will do: only a picture that has to be turned is read in another order.
-            let isStreamed = isStreamable && !isSeveral && shrink == nil && streaming.allows
+            let isStreamed = isStreamable && shrink == nil && streaming.allows
             let header = try Image.load(path, loader: loader, access: isStreamed ? .sequential : .random, options: options)
             try pipeline.limits.check(header, "has")
             try pipeline.limits.checkCompression(of: header, fileBytes: FileStatus(path)?.size ?? 0)
-            if !isSeveral, header.pagesInFile > 1 {
-                context.note("has \(header.pagesInFile) pages; the first is used (input: {pages: all} takes every one)")
-            }
+            let colour = try InputColour(header, path: path, loader: loader, context: context)
+            let pages = InputPages.count(of: header, path, loader, session.request)
+            if pages > 1, header.pageCount == 1 { context.note("has \(pages) pages; the first is used (input: {pages: all} takes every one)") }
             var facts = ImageFacts(header)
-            facts.pages = header.pagesInFile
+            facts.pages = pages
             if pipeline.input.autorot, header.orientation >= 5 { swap(&facts.width, &facts.height) }
             if let small = try shrink?.open(path, loader: loader, facts: facts, options: options) {
-                if header.format == .ushort, small.format == .uchar {
-                    context.note("'thumbnail_image' lowers the depth from 16 to 8 bits, as libvips does")
+                if header.format == .ushort || header.format.isFloat, small.format == .uchar {
+                    context.note("'thumbnail_image' lowers the depth from \(header.format.isFloat ? "floats" : "16") to 8 bits, as libvips does")
                 }
                 // A thumbnail is decoded from top to bottom, once: whatever reads it in another order needs its pixels kept.
                 let frame = isStreamable && streaming.allows ? small : try small.materialised()
                 frame.tagAsOpened()
-                return InputImage(frames: [frame], facts: facts, format: header.format, firstStageIsDone: true)
+                return InputImage(frames: [try colour.applied(to: frame)], facts: facts, format: header.format, loader: loader, firstStageIsDone: true)
             }
             var image = header
             let isTurned = pipeline.input.autorot && header.orientation > 1
-            if isStreamed == isTurned, isStreamable, !isSeveral, streaming.allows {
+            if isStreamed == isTurned, isStreamable, streaming.allows {
                 image = try Image.load(path, loader: loader, access: isTurned ? .random : .sequential, options: options)
             }
             // Pages first: turned as one tall image they would lie side by side.
             var frames: [Image] = []
-            for page in try split(image) { frames.append(try decoded(page, isUpright: !isTurned)) }
+            for page in try split(image) { frames.append(try colour.applied(to: try decoded(page, isUpright: !isTurned))) }
             // Each was opened or made here.
             for frame in frames { frame.tagAsOpened() }
-            return InputImage(frames: frames, facts: facts, format: frames.first?.format ?? image.format)
+            return InputImage(frames: frames, facts: facts, format: frames.first?.format ?? image.format, loader: loader, animation: Animation(header, pages: nil))
         } catch let error as ImageFailure {
             throw error
         } catch let error as VipsError {
@@ -79,23 +87,15 @@ struct InputImage {
         return isUpright || image.orientation <= 1 ? image : try Operation.image("autorot", ["in": .image(image)])
     }
 
-    private static func loaderOptions(_ loader: String, _ session: RunSession) throws -> [String: Argument] {
-        guard let codec = session.library.catalogue.codec(loader) else { return [:] }
-        let settings = session.pipeline.input
+    /// What the pipeline says to a loader, but for pages.
+    static func loaderOptions(_ loader: String, _ request: RunRequest) throws -> [String: Argument] {
+        guard let codec = request.library.catalogue.codec(loader) else { return [:] }
+        let settings = request.pipeline.input
         // Options that another loader has are for the inputs of that kind.
         var options = try VipsStage.options(
-            try settings.options(for: codec, in: Environment(variables: session.variables), pipeline: session.pipeline), of: loader)
+            try settings.options(for: codec, in: Environment(variables: request.variables), pipeline: request.pipeline), of: loader)
         if codec.parameter("fail_on") != nil, options["fail_on"] == nil {
             options["fail_on"] = settings.onDamage == .fail ? "error" : "none"
-        }
-        if codec.parameter("n") != nil {
-            switch settings.pages {
-            case .first: break
-            case .all: options["n"] = -1
-            case .range(let range):
-                options["page"] = .int(range.lowerBound - 1)
-                options["n"] = .int(range.count)
-            }
         }
         return options
     }
@@ -111,22 +111,6 @@ struct InputImage {
         }
         return pages
     }
-
-    /// The pages back in one tall image, as savers of several pages want them.
-    static func joined(_ pages: [Image]) throws(ImageFailure) -> Image {
-        guard pages.count > 1, let first = pages.first else {
-            guard let only = pages.first else { throw ImageFailure("save", "there is no page to save") }
-            return only
-        }
-        guard pages.allSatisfy({ $0.width == first.width && $0.height == first.height && $0.bands == first.bands }) else {
-            throw ImageFailure("save", "the pages have different sizes after the stages, and one file cannot hold them")
-        }
-        do {
-            return try Operation.image("arrayjoin", ["in": .images(pages), "across": 1]).settingFields([("page-height", .int(first.height))])
-        } catch {
-            throw ImageFailure(error, code: "save")
-        }
-    }
 }
 
 extension Limits {
@@ -141,6 +125,12 @@ extension Limits {
 }
 
 extension Limits {
+    /// Refuses pages of too many pixels together.
+    func check(_ pixels: Int, _ verb: String) throws(ImageFailure) {
+        guard pixels > maxPixels ?? Self.defaultMaxPixels else { return }
+        throw ImageFailure("limit", "\(verb) \(pixels) pixels, more than the limit of \(maxPixels ?? Self.defaultMaxPixels) (limits: {max_pixels: ...})")
+    }
+
     /// Refuses a file of a few bytes that claims to hold many pixels, before any of them is decoded, unless the pipeline says how many may be.
     func checkCompression(of image: Image, fileBytes: Int64) throws(ImageFailure) {
         let pixels = Double(image.width) * Double(image.height)

@@ -2,49 +2,100 @@ internal import PipelineLanguage
 internal import StageHost
 internal import Vips
 
-/// Brings a pipeline's result to what its file holds: the depth of the input, the profile that was asked for, no tags of ours.
+/// Brings a pipeline's result to what its file holds: no alpha where the format has none, the profile that was asked for, the depth of the input.
 struct OutputFinish {
     let saver: String
+    /// With its dot, in lower case: `ppmsave` holds floats in some of its formats.
+    var fileExtension = ""
     /// The band format of the input as it was loaded.
     let inputFormat: BandFormat
     /// What the pipeline's last `cast` asked for.
     let castFormat: BandFormat?
+    var colour = ColourOut(profile: nil, isStripped: false)
+    /// What transparency is laid on; nil leaves it to the saver.
+    var background: [Double]? = [255, 255, 255]
+    var dithers = true
+    /// What the saver's options ask for.
+    var bitDepth: Int?
 
     /// - Returns: the image to save, and what the user should know about it.
-    func apply(_ image: Image) throws(VipsError) -> (image: Image, notes: [String]) {
-        var notes: [String] = []
-        var image = image
+    func apply(_ result: Image) throws(VipsError) -> (image: Image, notes: [String]) {
         // libvips keeps the first four and says nothing.
-        if image.bands > Self.mostBands(saver, image.interpretation) {
-            throw VipsError(operation: saver, message: "the result has \(image.bands) bands, and this format holds at most "
-                + "\(Self.mostBands(saver, image.interpretation)): take some with extract_band, or write a .tif")
+        if result.bands > Self.mostBands(saver, result.interpretation) {
+            throw VipsError(operation: saver, message: "the result has \(result.bands) bands, and this format holds at most "
+                + "\(Self.mostBands(saver, result.interpretation)): take some with extract_band, or write a .tif")
         }
-        if let target = integerTarget(of: image) {
-            image = try Self.rounded(image, to: target)
-            if let input = Self.bits(inputFormat), let stored = Self.bits(target), stored < input, castFormat == nil {
-                notes.append("stored with \(stored) bits a sample, which a stage has brought the \(input) of the input down to")
+        var notes: [String] = []
+        var given = result, image = result
+        if given.hasAlpha, Self.holdsNoAlpha(saver) {
+            if let background, let white = given.pictureFullScale {
+                image = try Flattening.applied(given, background: background, white: white)
+                notes.append("transparency laid on \(Self.name(background)), since '\(saver)' holds no alpha (output: {background: ...} says on what)")
+            } else {
+                notes.append("transparency laid on the saver's own background, since '\(saver)' holds no alpha")
             }
-        } else if image.format == .ushort || (image.format.isFloat && inputFormat == .ushort), Self.holdsEightBits(saver) {
-            notes.append("stored with 8 bits a sample, since '\(saver)' holds no more")
         }
-        if image.hasAlpha, Self.holdsNoAlpha(saver) {
-            notes.append("transparency laid on a background (black unless the saver's option 'background' says otherwise), since '\(saver)' holds no alpha")
+        if image.interpretation == .scrgb, !holdsFloat {
+            image = try Self.displayed(image)
+            given = image
         }
-        return (image, notes)
+        // Laid on a colour, a picture of integers is one of floats, on the same scale.
+        let white = pictureWhite(of: given), format = storedFormat(of: given)
+        let (converted, more) = try colour.apply(image, white: white)
+        notes += more
+        if converted.interpretation == .cmyk, !Self.holdsInks(saver) { notes.append("converted from CMYK to sRGB, since '\(saver)' holds no CMYK") }
+        guard let white else { return (converted, notes) }
+        let isReduced = isLessThanInput(format) && !isExact(result.interpretation == .scrgb ? result : given, in: format)
+        if isReduced { notes.append(depthNote(format, of: given)) }
+        // libvips' own default for more than 8.
+        if saver == "heifsave", format == .ushort { notes.append("stored with \(bitDepth ?? 12) bits a sample, since '\(saver)' holds no more than 12") }
+        return (try stored(converted, as: format, from: pictureWhite(of: converted) ?? white, to: white, isDithered: isReduced && isDithered(format)), notes)
     }
 
-    /// The integer format that a float result is rounded to, or nil where it stays as it is.
-    private func integerTarget(of image: Image) -> BandFormat? {
-        guard image.format == .float || image.format == .double else { return nil }
-        if let castFormat, castFormat.isFloat, Self.holdsFloat(saver) { return nil }
-        guard let white = pictureWhite(of: image) else { return nil }
-        let deep = white > 255
-        if inputFormat.isInteger || castFormat?.isInteger == true {
-            let wanted = deep ? BandFormat.ushort : .uchar
-            return deep && Self.holdsEightBits(saver) ? nil : wanted
-        }
-        // A float picture into a format of integers: round here, since libvips would truncate.
-        return Self.holdsFloat(saver) ? nil : (deep && !Self.holdsEightBits(saver) ? .ushort : deep ? nil : .uchar)
+    /// Linear light as the numbers that a format of integers holds, at 16 bits.
+    private static func displayed(_ image: Image) throws(VipsError) -> Image {
+        let colours = image.bands - (image.hasAlpha ? 1 : 0)
+        guard colours == 3 else { return image }
+        let light = try Operation.image("extract_band", ["in": .image(image), "band": 0, "n": 3])
+        let shown = try Operation.image("colourspace", ["in": .image(light), "space": "rgb16"])
+        guard image.hasAlpha else { return shown }
+        let band = try Operation.image("extract_band", ["in": .image(image), "band": 3])
+        let alpha = try Operation.image("linear", ["in": .image(band), "a": .doubles([65535]), "b": .doubles([0.5])])
+        return try Operation.image("bandjoin", ["in": .images([shown, try Operation.image("cast", ["in": .image(alpha), "format": "ushort"])])])
+    }
+
+    // MARK: depth
+
+    /// The format of the file's samples, as far as it is ours to say: that of the result, or the one that floats are rounded to.
+    private func storedFormat(of image: Image) -> BandFormat {
+        guard let white = pictureWhite(of: image) else { return image.format }
+        let holdsEightBits = Self.holdsEightBits(saver) || bitDepth ?? 16 <= 8
+        if image.format == .ushort { return holdsEightBits ? .uchar : .ushort }
+        guard image.format.isFloat else { return image.format }
+        if holdsFloat, castFormat?.isFloat == true || (inputFormat.isFloat && castFormat == nil) { return image.format }
+        if holdsEightBits { return .uchar }
+        // A format without floats still holds 16 bits of one.
+        let isDeep = white > 255 || (inputFormat.isFloat && castFormat?.isInteger != true)
+        return isDeep ? .ushort : .uchar
+    }
+
+    private func isLessThanInput(_ format: BandFormat) -> Bool {
+        guard format.isInteger, castFormat?.isInteger != true, inputFormat.isInteger || inputFormat.isFloat else { return false }
+        return format.bytesPerSample < inputFormat.bytesPerSample
+    }
+
+    /// Steps of 16 bits cannot be seen.
+    private func isDithered(_ format: BandFormat) -> Bool { dithers && format == .uchar }
+
+    private func isExact(_ image: Image, in format: BandFormat) -> Bool { image.format.isInteger && image.format.bytesPerSample <= format.bytesPerSample }
+
+    private func depthNote(_ format: BandFormat, of image: Image) -> String {
+        let bits = format.bytesPerSample * 8, isLowered = image.format.isFloat && !inputFormat.isFloat && (pictureWhite(of: image) ?? 0) <= 255
+        let how = isDithered(format) ? ", dithered (output: {dither: none} rounds)" : ", rounded"
+        if bitDepth ?? 16 <= 8, !isLowered { return "stored with \(bits) bits a sample\(how), as the saver's options say" }
+        return isLowered
+            ? "stored with \(bits) bits a sample\(how), which a stage has brought the \(inputFormat.bytesPerSample * 8) of the input down to"
+            : "stored with \(bits) bits a sample\(how), since '\(saver)' holds no \(inputFormat.isFloat && bits == 16 ? "floats" : "more")"
     }
 
     /// Full scale of a picture in one of the spaces whose floats have the numbers of its integers; nil for data and for spaces like Lab.
@@ -55,28 +106,66 @@ struct OutputFinish {
         }
     }
 
-    /// Half away from zero: samples of a picture are not negative, and the cast truncates and clips.
-    private static func rounded(_ image: Image, to format: BandFormat) throws(VipsError) -> Image {
-        let raised = try Operation.image("linear", ["in": .image(image), "a": .doubles([1]), "b": .doubles([0.5])])
-        return try Operation.image("cast", ["in": .image(raised), "format": .string(format.rawValue)])
+    /// - Parameters:
+    ///   - white: full scale of the image.
+    ///   - floatWhite: that of the result, where it is one of floats.
+    private func stored(_ image: Image, as format: BandFormat, from white: Double, to floatWhite: Double, isDithered: Bool) throws(VipsError) -> Image {
+        guard image.format != format else { return image }
+        let scale = (format.integerRange.map { Double($0.upperBound) } ?? floatWhite) / white
+        // Half away from zero: samples of a picture are not negative, and the cast truncates and clips.
+        let offset = isDithered || format.isFloat ? 0 : 0.5
+        let scaled = try Operation.image("linear", ["in": .image(image), "a": .doubles([scale]), "b": .doubles([offset])])
+        let cast = isDithered ? try Dither.applied(scaled, to: format) : try Operation.image("cast", ["in": .image(scaled), "format": .string(format.rawValue)])
+        let space: Interpretation = switch (image.interpretation, format) {
+        case (.rgb16, .uchar): .srgb
+        case (.grey16, .uchar): .blackAndWhite
+        case (.rgb16, .float), (.rgb16, .double): floatWhite == 255 ? .srgb : .rgb16
+        case (.grey16, .float), (.grey16, .double): floatWhite == 255 ? .blackAndWhite : .grey16
+        case (.srgb, .ushort): .rgb16
+        case (.blackAndWhite, .ushort): .grey16
+        case (let other, _): other
+        }
+        return space == image.interpretation ? cast : try Operation.image("copy", ["in": .image(cast), "interpretation": .string(space.rawValue)])
     }
 
-    private static func bits(_ format: BandFormat) -> Int? {
-        format.isInteger ? format.bytesPerSample * 8 : nil
+    // MARK: formats
+
+    private static func name(_ colour: [Double]) -> String {
+        switch colour {
+        case [255, 255, 255]: return "white"
+        case [0, 0, 0]: return "black"
+        default: return "the background"
+        }
     }
 
-    static func holdsFloat(_ saver: String) -> Bool {
-        ["tiffsave", "vipssave", "fitssave", "rawsave", "radsave", "matrixsave", "csvsave", "jxlsave", "openexrsave", "ppmsave"].contains(saver)
+    private var holdsFloat: Bool {
+        ["tiffsave", "vipssave", "fitssave", "rawsave", "radsave", "matrixsave", "csvsave", "jxlsave", "openexrsave"].contains(saver) || (saver == "ppmsave" && fileExtension == ".pfm")
     }
 
     static func holdsEightBits(_ saver: String) -> Bool {
         ["jpegsave", "webpsave", "gifsave"].contains(saver)
     }
 
+    /// Formats that take several pages as one tall image.
+    static func holdsPages(_ saver: String) -> Bool {
+        ["gifsave", "webpsave", "tiffsave", "heifsave", "vipssave"].contains(saver)
+    }
+
+    /// Bits of a sample, where a saver's options choose them.
+    static func bitDepth(_ options: [String: Value]) -> Int? {
+        if options["palette"] == .bool(true) { return 8 }
+        if case .int(let bits)? = options["bitdepth"], bits > 0 { return bits }
+        return nil
+    }
+
     /// Colour bands and alpha. CMYK with alpha has five.
     static func mostBands(_ saver: String, _ space: Interpretation) -> Int {
         guard ["pngsave", "jpegsave", "webpsave", "gifsave", "heifsave", "jxlsave", "ppmsave"].contains(saver) else { return .max }
         return space == .cmyk ? 5 : 4
+    }
+
+    static func holdsInks(_ saver: String) -> Bool {
+        !["pngsave", "webpsave", "gifsave", "heifsave", "jxlsave", "jp2ksave", "ppmsave", "radsave"].contains(saver)
     }
 
     static func holdsNoAlpha(_ saver: String) -> Bool {

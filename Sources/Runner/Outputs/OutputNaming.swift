@@ -44,11 +44,13 @@ struct OutputNaming: Sendable {
     /// - Throws: `RunError` 73 where another writes there, or an input lies there.
     mutating func planned(_ input: InputFile, index: Int) throws(RunError) -> PlannedImage {
         var image = PlannedImage(index: index, input: input, outputs: [], bytes: sizes.indices.contains(index) ? sizes[index] : FileStatus(input.path)?.size ?? 0)
+        if !isFile { image.pages = InputPages.numbers(input.path, request) }
+        let pages = image.pages ?? [1]
         var taken: [PathKey] = []
-        for spec in request.pipeline.outputs {
+        for (spec, page) in request.pipeline.outputs.flatMap({ spec in (spec.file.usesPage ? pages : [pages[0]]).map { (spec, $0) } }) {
             let path: String
             do throws(RunError) {
-                path = isFile ? output : try Self.name(spec, for: input, number: input.number ?? index + 1, request: request, folder: output)
+                path = isFile ? output : try Self.name(spec, for: input, number: input.number ?? index + 1, page: page, request: request, folder: output)
                 try Self.checkWritable(path, input, request.library.catalogue)
             } catch {
                 problem = error
@@ -75,9 +77,9 @@ struct OutputNaming: Sendable {
         return !path.hasSuffix("/") && !ext.isEmpty && catalogue.saver(forExtension: ext) != nil
     }
 
-    private static func name(_ output: OutputSpec, for input: InputFile, number: Int, request: RunRequest, folder: String) throws(RunError) -> String {
+    private static func name(_ output: OutputSpec, for input: InputFile, number: Int, page: Int, request: RunRequest, folder: String) throws(RunError) -> String {
         let (stem, ext) = Path.split(input.name)
-        let fields = TemplateFields(stem: stem, ext: ext, dir: input.folder, index: number)
+        let fields = TemplateFields(stem: stem, ext: ext, dir: input.folder, index: number, page: page)
         do {
             return Path.join(folder, try output.fileName(fields, in: Environment(variables: request.variables)))
         } catch {

@@ -3,8 +3,9 @@ import Synchronization
 
 /// The outputs of one image: written where nobody sees them, then all of them made visible, or none.
 ///
-/// Most are files without a name (`O_TMPFILE`) until they are whole: a process that is killed leaves nothing, and the folder is changed once. Where a saver or a file
-/// system knows no such thing, they have temporary names in their own folders: see ``TemporaryFiles``.
+/// Where all code is libvips', they are files without a name (`O_TMPFILE`) until they are whole: a process that is killed leaves nothing, and the folder is changed once.
+/// Otherwise, and where a saver or a file system knows no such thing, they have temporary names in their own folders (``TemporaryFiles``): a plug-in that closes
+/// descriptors that are not its own must not put another file in their place.
 struct OutputTransaction: ~Copyable {
     private struct Pending {
         let final: String
@@ -12,6 +13,14 @@ struct OutputTransaction: ~Copyable {
         let temporary: String?
         /// Of the file as it was made: what is synced is what lies there.
         let descriptor: Int32
+        /// What was opened. A plug-in that closes what is not its own may have put another file behind the descriptor since.
+        let made: FileStatus?
+
+        /// Whether the descriptor still is what it was when the file was made.
+        var isUntouched: Bool {
+            guard let made, let now = FileStatus(descriptor: descriptor) else { return false }
+            return now.inode == made.inode && now.device == made.device
+        }
 
         /// What a saver is to write to.
         var path: String { temporary ?? "/proc/self/fd/\(descriptor)" }
@@ -31,7 +40,7 @@ struct OutputTransaction: ~Copyable {
         if isStreamed, Self.hasDescriptorNames {
             let descriptor = open(folder.isEmpty ? "." : folder, Self.withoutName | O_WRONLY | O_CLOEXEC, 0o666)
             if descriptor >= 0 {
-                let file = Pending(final: final, temporary: nil, descriptor: descriptor)
+                let file = Pending(final: final, temporary: nil, descriptor: descriptor, made: FileStatus(descriptor: descriptor))
                 pending.append(file)
                 return file.path
             }
@@ -49,10 +58,10 @@ struct OutputTransaction: ~Copyable {
             descriptor = create()
         }
         let reason = errno
-        pending.append(Pending(final: final, temporary: temporary, descriptor: descriptor))
+        pending.append(Pending(final: final, temporary: temporary, descriptor: descriptor, made: FileStatus(descriptor: descriptor)))
         guard descriptor >= 0 else {
-            let isBroken = [ENOSPC, EDQUOT, EIO].contains(reason)
-            throw RunError(isBroken ? .inputOutput : .cannotCreateOutput, "nothing can be written in '\(folder.isEmpty ? "." : folder)': \(String(cString: strerror(reason)))")
+            let isBroken = [ENOSPC, EDQUOT, EIO].contains(reason), isOurs = [EMFILE, ENFILE].contains(reason)
+            throw RunError(isBroken ? .inputOutput : isOurs ? .someFailed : .cannotCreateOutput, "nothing can be written in '\(folder.isEmpty ? "." : folder)': \(String(cString: strerror(reason)))")
         }
         return temporary
     }
@@ -73,9 +82,10 @@ struct OutputTransaction: ~Copyable {
     mutating func commit() throws(RunError) -> [[Int64]] {
         var stamps: [[Int64]] = []
         for file in pending {
-            let open = FileStatus(descriptor: file.descriptor), status = file.temporary.map { FileStatus($0) } ?? open
+            guard file.temporary != nil || file.isUntouched else { throw Self.taken(file) }
+            let status = file.temporary.map { FileStatus($0) } ?? FileStatus(descriptor: file.descriptor)
             // Some savers put another file in the place of the one that they are given.
-            if let status, let open, open.inode == status.inode, open.device == status.device {
+            if let status, let made = file.made, made.inode == status.inode, made.device == status.device, file.isUntouched {
                 try Self.sync(file.descriptor, file.final)
             } else {
                 try Self.sync(file.path)
@@ -83,25 +93,42 @@ struct OutputTransaction: ~Copyable {
             stamps.append(status.map { [$0.size, $0.modified] } ?? [])
             guard status?.size != 0 else { throw RunError(.inputOutput, "'\(file.final)' was not written: its temporary file is empty") }
         }
-        var replaced: [(final: String, old: String?)] = []
+        var replaced: [(final: String, old: String?, isNew: Bool)] = []
         defer { for old in replaced.compactMap(\.old) { unlink(old) } }
         for (index, file) in pending.enumerated() {
             // What is replaced stays at hand as long as a later output may fail.
-            var old: String?
+            var old: String?, isNew = true
             if index < pending.count - 1 {
                 let kept = TemporaryFiles.uniqueName(in: Path.directory(file.final), prefix: ".aquatint-", suffix: ".old")
-                if link(file.final, kept) == 0 { old = kept }
+                if link(file.final, kept) == 0 { old = kept } else { isNew = errno == ENOENT }
+            }
+            guard file.temporary != nil || file.isUntouched else {
+                if let old { unlink(old) }
+                Self.putBack(replaced)
+                throw Self.taken(file)
             }
             let code = Self.place(file)
             guard code == 0 else {
                 if let old { unlink(old) }
-                for (final, old) in replaced { _ = if let old { rename(old, final) } else { unlink(final) } }
+                Self.putBack(replaced)
                 throw RunError(.cannotCreateOutput, "'\(file.final)' cannot be put in place: \(String(cString: strerror(code)))")
             }
-            replaced.append((file.final, old))
+            replaced.append((file.final, old, isNew))
         }
         close()
         return stamps
+    }
+
+    /// Undoes what was given its name. Where a file system has no second names, what was there before is gone: then the new one is better than nothing.
+    private static func putBack(_ replaced: [(final: String, old: String?, isNew: Bool)]) {
+        for (final, old, isNew) in replaced {
+            if let old { rename(old, final) } else if isNew { unlink(final) }
+        }
+    }
+
+    /// Only the image that it happens to fails: the next one has descriptors of its own.
+    private static func taken(_ file: Pending) -> RunError {
+        RunError(.someFailed, "'\(file.final)' was not written: while it was, something in this process has closed its file, which was not its own")
     }
 
     /// Gives a file its final name, whatever had it before. Gives the `errno` of what failed.
@@ -153,7 +180,7 @@ struct OutputTransaction: ~Copyable {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
             // Without descriptors, which a plug-in may have used up, only this image fails.
-            let isOurs = errno == EMFILE || errno == ENFILE
+            let isOurs = [EMFILE, ENFILE, EBADF].contains(errno)
             throw RunError(isOurs ? .someFailed : .inputOutput, "'\(path)' was written but cannot be opened again: \(String(cString: strerror(errno)))")
         }
         defer { Glibc.close(descriptor) }
@@ -162,7 +189,8 @@ struct OutputTransaction: ~Copyable {
 
     private static func sync(_ descriptor: Int32, _ path: String) throws(RunError) {
         guard fsync(descriptor) == 0 || errno == EINVAL || errno == EROFS else {
-            throw RunError(.inputOutput, "'\(path)' cannot be written to the disk: \(String(cString: strerror(errno)))")
+            // Closed by somebody whose it was not: the next image has one of its own.
+            throw RunError(errno == EBADF ? .someFailed : .inputOutput, "'\(path)' cannot be written to the disk: \(String(cString: strerror(errno)))")
         }
     }
 }

@@ -16,11 +16,14 @@ public struct RunPlan: Sendable {
 public struct PlannedImage: Sendable, Codable {
     public var index: Int
     public var input: InputFile
-    /// One path per entry of the pipeline's outputs.
+    /// One path per entry of the pipeline's outputs, or one for each of its pages.
     public var outputs: [String]
     public var bytes: Int64
     /// Why it cannot be made, where that is known already: a format that nothing writes, a name that cannot be.
     public var problem: String?
+    /// The pages that have files of their own, by their numbers in the input, where the outputs' names say `{page}` and several are taken. The outputs are then those
+    /// of the first entry, page by page, then those of the next.
+    public var pages: [Int]?
     /// What `{index}` stands for: its place in the whole plan, from 1, or the one that it had in an earlier run.
     public var number: Int { input.number ?? index + 1 }
 }

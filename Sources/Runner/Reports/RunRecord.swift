@@ -38,6 +38,7 @@ enum RunRecord {
             ("error", optional(report.failure) { failure in
                 .object([("code", .string(failure.code)), ("stage", optional(failure.stage, JSON.string)), ("message", .string(failure.message))])
             }),
+            ("damage", optional(report.damage, JSON.string)),
             ("seconds", seconds(report.seconds)),
             ("stages", .array(report.stages.map { .object([("name", .string($0.name)), ("seconds", seconds($0.seconds))]) })),
             ("precision", optional(report.precision, JSON.string)),
@@ -51,7 +52,7 @@ enum RunRecord {
 
     private static func summary(_ summary: RunSummary) -> [(String, JSON)] {
         [
-            ("done", .int(summary.done)), ("skipped", .int(summary.skipped)), ("failed", .int(summary.failed)), ("planned", .int(summary.planned)),
+            ("done", .int(summary.done)), ("skipped", .int(summary.skipped)), ("failed", .int(summary.failed)), ("planned", .int(summary.planned)), ("damaged", .int(summary.damaged)),
             ("not_images", .int(summary.strays)), ("seconds", seconds(summary.seconds)), ("megapixels", .double(rounded(summary.megapixels))),
             ("stopped", optional(summary.stopped) { .object([("status", .int(Int($0.status.rawValue))), ("message", .string($0.message))]) }),
             ("shard", shard(summary.shard)), ("versions", versions(summary.versions)),

@@ -56,6 +56,9 @@ final class Flight: Sendable {
         if hasBegun { progress(.begun) }
     }
 
+    /// Gives it more time.
+    func extend(by duration: Duration) { state.withLock { state in state.deadline = state.deadline.map { $0 + duration } } }
+
     func isOverdue(at now: SuspendingClock.Instant) -> Bool { state.withLock { state in state.deadline.map { now > $0 } ?? false } }
 
     func end(_ outcome: Outcome) {

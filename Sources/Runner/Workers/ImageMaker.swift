@@ -22,6 +22,8 @@ struct MadeImage: Codable, Sendable {
     var written: [[Int64]] = []
     /// Files that its stages were given.
     var files: [String] = []
+    /// What was wrong with the input, of which the rest was kept.
+    var damage: String?
 }
 
 /// How far an image has come, told while it is made.

@@ -99,23 +99,23 @@ extension Array: Packed where Element: Packed {
 }
 
 extension PlannedImage: Packed {
-    func pack(into bytes: inout PackedBytes) { bytes.add(index, input.path, input.folder, input.number, outputs, self.bytes, problem) }
+    func pack(into bytes: inout PackedBytes) { bytes.add(index, input.path, input.folder, input.number, outputs, self.bytes, problem, pages) }
 
     init(unpacking bytes: inout PackedBytes) throws(PackedBytes.Malformed) {
         self.init(index: try bytes.next(), input: InputFile(path: try bytes.next(), folder: try bytes.next(), number: try bytes.next()), outputs: try bytes.next(),
-                  bytes: try bytes.next(), problem: try bytes.next())
+                  bytes: try bytes.next(), problem: try bytes.next(), pages: try bytes.next())
     }
 }
 
 extension MadeImage: Packed {
     func pack(into bytes: inout PackedBytes) {
-        bytes.add(pixels, notes, seconds, stages, precision, engine, peakMemory, inputSize, outputSizes, content, written, files)
+        bytes.add(pixels, notes, seconds, stages, precision, engine, peakMemory, inputSize, outputSizes, content, written, files, damage)
     }
 
     init(unpacking bytes: inout PackedBytes) throws(PackedBytes.Malformed) {
         self.init(pixels: try bytes.next(), notes: try bytes.next(), seconds: try bytes.next(), stages: try bytes.next(), precision: try bytes.next(),
                   engine: try bytes.next(), peakMemory: try bytes.next(), inputSize: try bytes.next(), outputSizes: try bytes.next(), content: try bytes.next(),
-                  written: try bytes.next(), files: try bytes.next())
+                  written: try bytes.next(), files: try bytes.next(), damage: try bytes.next())
     }
 }
 

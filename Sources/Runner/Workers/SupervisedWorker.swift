@@ -36,6 +36,8 @@ final class SupervisedWorker: Sendable {
         var madeCount = 0
         /// The processor time that it had used when that was last seen to have grown, and how often it was looked at since.
         var lastActivity: (time: Double, looks: Int)?
+        /// When it was looked at last.
+        var lastLook: SuspendingClock.Instant?
         /// Threads that have an image for it, made or waiting.
         var callers = 0
         /// Images that wait to have it for themselves: no others are let in before them.
@@ -130,7 +132,10 @@ final class SupervisedWorker: Sendable {
         }
         guard let process = running else { return }
         process.channel.hangUp()
-        DispatchQueue.global().asyncAfter(deadline: .now() + WorkerLimits.grace) { process.kill() }
+        _ = process.ends(within: WorkerLimits.grace)
+        process.kill()
+        // A child of a plug-in may hold the socket for as long as it likes.
+        process.channel.cut()
         state.wait { state in state.process == nil ? () : nil }
     }
 
@@ -149,7 +154,7 @@ final class SupervisedWorker: Sendable {
                 let isFree = !state.isReserved && (alone ? state.flights.isEmpty : state.waitingAlone == 0 && state.flights.count < places)
                 guard isFree, !state.isRetiring else { return nil }
                 // After an idle hour, nothing has been at a standstill.
-                if state.flights.isEmpty { state.lastActivity = nil }
+                if state.flights.isEmpty { (state.lastActivity, state.lastLook) = (nil, nil) }
                 state.flights[flight.index] = flight
                 state.isReserved = alone
                 return .some(process)
@@ -188,7 +193,12 @@ final class SupervisedWorker: Sendable {
                         state.notes += notes
                         state.hasServed = true
                     }
-                    Thread { [self] in listen(to: process) }.start()
+                    guard SystemThread.start({ [self] in listen(to: process) }) else {
+                        state.withLock { $0.process = nil }
+                        process.kill()
+                        _ = process.wait()
+                        throw SystemThread.none
+                    }
                     return
                 case .lostAtRehearsal:
                     // A picture took it down while networks were tried on it. Its own turn will show that; the next process does without.
@@ -272,7 +282,8 @@ final class SupervisedWorker: Sendable {
     /// Takes answers until there are no more, and then finds out what became of the images.
     private func listen(to process: WorkerProcess) {
         while let answer = process.channel.receive(WorkerAnswer.self) { take(answer, from: process) }
-        // One that talks nonsense is of no use.
+        // One that talks nonsense is of no use. Where it ends by itself, how is worth knowing.
+        let isMad = !process.hasEnded && !process.ends(within: 0.2)
         process.kill()
         let end = process.wait()
         let (flights, verdict) = state.withLock { state in
@@ -283,15 +294,17 @@ final class SupervisedWorker: Sendable {
             return (Array(state.flights.values), state.verdict)
         }
         for folder in Path.folders(of: flights.flatMap(\.planned.outputs)) { TemporaryFiles.clear(of: process.process, in: folder) }
-        let failure = FailedImage(verdict?.failure ?? failure(of: end))
+        let mad = ImageFailure("crash", stage: end.call.flatMap(label), "its worker process said what makes no sense, or closed its socket\(place(end.call)), and was ended")
+        let failure = FailedImage(verdict?.failure ?? (isMad && end.signal == SIGKILL || end.signal == nil && end.status == WorkerMain.cannotAnswer ? mad : failure(of: end)))
         // As it was in the end, whenever it was looked at last.
         let phases = Dictionary(process.flights(places: places), uniquingKeysWith: { first, _ in first })
-        let isComputed = { (flight: Flight) in phases[flight.index] == .computing }
-        let computing = flights.filter(isComputed).count
+        // What is computed may still be in foreign code that frees what it used.
+        let hasBegun = { (flight: Flight) in phases[flight.index] != nil }
+        let begun = flights.filter(hasBegun).count
         for flight in flights {
             let blame: Flight.Blame = if verdict == nil, end.signal == nil, end.status == WorkerMain.givesWay { .none } else if let index = verdict?.index { index == flight.index ? .certain : .none }
-                else if !isComputed(flight) { .none }
-                else { computing == 1 ? .certain : .suspected }
+                else if !hasBegun(flight) { .none }
+                else { begun == 1 ? .certain : .suspected }
             flight.end(.lost(failure, blame))
         }
     }
@@ -341,7 +354,15 @@ final class SupervisedWorker: Sendable {
         if !flights.isEmpty {
             for (index, phase) in process.flights(places: places) { flights[index]?.reached(phase, limit: limitOfTime) }
         }
-        let now = SuspendingClock.now, resident = process.resident ?? 0, activity = process.processorTime ?? 0
+        let now = SuspendingClock.now
+        // The whole run was stopped, perhaps (Ctrl-Z): that time is nobody's.
+        if let gap = state.withLock({ state in
+            defer { state.lastLook = now }
+            return state.lastLook.map { now - $0 }
+        }), gap > .seconds(1) {
+            for flight in flights.values { flight.extend(by: gap) }
+        }
+        let resident = process.resident ?? 0, activity = process.processorTime ?? 0
         state.withLock { state in
             guard state.process === process || state.starting === process, state.verdict == nil else { return }
             if let late = state.flights.values.first(where: { $0.isOverdue(at: now) }) { state.verdict = (late.index, timeoutFailure(process)) }

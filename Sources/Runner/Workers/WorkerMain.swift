@@ -19,6 +19,8 @@ public final class WorkerMain: Sendable {
     private let waiting = Mutex<[PlannedImage]>([])
     private let arrived = DispatchSemaphore(value: 0)
     private let lastResident = Mutex<(time: ContinuousClock.Instant, bytes: Int)>((.now - .seconds(1), 0))
+    /// The image that this process has begun with, -1 before: whatever a plug-in has used up by then, it was not an earlier one.
+    private let first = Atomic<Int>(-1)
     private let starting = DispatchQueue(label: "aquatint.start")
 
     /// - Parameters:
@@ -28,7 +30,7 @@ public final class WorkerMain: Sendable {
     public init(channel: Int32, board: Int32, library: @escaping @Sendable ([String]) throws -> StageLibrary) {
         // Ctrl-C goes to every process of the terminal: what it means is for the supervisor to say. Handled, and not ignored: programs that a plug-in starts would
         // inherit that.
-        for number in [SIGINT, SIGTERM, SIGHUP, SIGPIPE] { signal(number) { _ in } }
+        for number in [SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGXFSZ] { signal(number) { _ in } }
         var handled = Self.supervisorsSignals
         pthread_sigmask(SIG_UNBLOCK, &handled, nil)
         // Programs that a plug-in starts must not keep the socket open when this process is gone.
@@ -82,12 +84,9 @@ public final class WorkerMain: Sendable {
         do throws(RunError) {
             let maker = try made(setup)
             self.maker.withLock { $0 = maker }
-            for place in 0..<maker.places {
-                let thread = Thread { [self] in serve(maker, place) }
-                // What libvips recurses through, as deep as pipelines go.
-                thread.stackSize = 8 << 20
-                thread.start()
-            }
+            // With fewer threads than places, images wait.
+            let started = (0..<maker.places).prefix { place in SystemThread.start { [self] in serve(maker, place) } }
+            if started.isEmpty { throw SystemThread.none }
             channel.send(WorkerAnswer.ready)
         } catch {
             channel.send(WorkerAnswer.refused(error))
@@ -132,6 +131,7 @@ public final class WorkerMain: Sendable {
         while true {
             arrived.wait()
             guard let planned = waiting.withLock({ $0.isEmpty ? nil : $0.removeFirst() }) else { continue }
+            _ = first.compareExchange(expected: -1, desired: planned.index, ordering: .relaxed)
             let lastTold = Mutex(ContinuousClock.now)
             do throws(FailedImage) {
                 let made = try maker.make(planned, while: { true }, progress: { progress in
@@ -149,24 +149,34 @@ public final class WorkerMain: Sendable {
                     case .failed: break
                     }
                 }, committing: { WorkerBoard.setFlight(place, image: planned.index, phase: Flight.Phase.committing.rawValue) })
-                WorkerBoard.setFlight(place, image: nil)
-                if let made { channel.send(WorkerAnswer.made(planned.index, made, state: state(maker))) }
+                if let made { answer(WorkerAnswer.made(planned.index, made, state: state(maker))) }
             } catch {
-                WorkerBoard.setFlight(place, image: nil)
-                channel.send(WorkerAnswer.failed(planned.index, error, state: state(maker)))
-                // A plug-in has used them up, and nothing can be opened any more: another process takes over.
-                if !hasDescriptors { _exit(Self.givesWay) }
+                // A plug-in has used them up, and nothing can be opened any more. Where that was an earlier image, another process makes this one.
+                if isOutOfDescriptors(error), first.load(ordering: .relaxed) != planned.index { _exit(Self.givesWay) }
+                answer(WorkerAnswer.failed(planned.index, error, state: state(maker)))
+                if isOutOfDescriptors(error) { _exit(Self.givesWay) }
             }
+            WorkerBoard.setFlight(place, image: nil)
         }
     }
+
+    /// Tells the supervisor what has become of an image. Where that cannot be told (a plug-in has closed the socket), the end of this process tells that something is wrong.
+    private func answer(_ answer: WorkerAnswer) {
+        if !channel.send(answer) { _exit(Self.cannotAnswer) }
+    }
+
+    /// The status of a worker whose socket is gone, while its supervisor is there: EX_OSERR.
+    static let cannotAnswer: Int32 = 71
 
     /// The status of a worker that cannot go on, for which no image in hand is to blame: EX_TEMPFAIL.
     static let givesWay: Int32 = 75
 
-    private var hasDescriptors: Bool {
+    /// Whether an image failed for want of them; those that it held itself are free again.
+    private func isOutOfDescriptors(_ error: FailedImage) -> Bool {
         let descriptor = open("/dev/null", O_RDONLY | O_CLOEXEC)
-        if descriptor >= 0 { close(descriptor) }
-        return descriptor >= 0 || errno != EMFILE && errno != ENFILE
+        if descriptor < 0 { return errno == EMFILE || errno == ENFILE }
+        close(descriptor)
+        return error.failure.message.contains(String(cString: strerror(EMFILE)))
     }
 
     private func state(_ maker: LocalMaker) -> WorkerState {

@@ -165,6 +165,16 @@ final class WorkerProcess: Sendable {
         }
     }
 
+    /// Waits a while for its end.
+    func ends(within seconds: Double) -> Bool {
+        let end = ContinuousClock.now + .seconds(seconds)
+        while !hasEnded {
+            guard ContinuousClock.now < end else { return false }
+            Thread.sleep(forTimeInterval: 0.001)
+        }
+        return true
+    }
+
     /// Waits for its end. Once, by who has seen its channel close.
     func wait() -> End {
         var status: Int32 = 0

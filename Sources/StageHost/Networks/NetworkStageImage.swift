@@ -31,10 +31,12 @@ struct NetworkStageImage: Sendable {
     func planned(_ input: Image) throws(StageError) -> (image: Image, step: NetworkStep) {
         let findings = network.findings + options.findings + (options.isOutputRangeGiven ? [] : network.door.output.findings)
         if !findings.isEmpty { note("'\(stage)' takes from the graph: \(findings.joined(separator: "; "))") }
-        let input = try rereadable(network.door.channels == 3 ? input : try GreyPicture.settled(input))
+        let given = network.door.channels == 3 ? input : try GreyPicture.settled(input)
+        let input = try rereadable(given)
         var colours = input, alpha: Image?
         if input.hasAlpha, PictureScale(of: input) != .data || input.format.isInteger {
-            (colours, alpha) = try VipsStage.splitAlpha(input)
+            alpha = try VipsStage.splitAlpha(input).alpha
+            colours = try ExtendedColours.of(input, isComputed: inputIsComputed && input === given, memoryBudget: context.memoryBudget)
         }
         colours = try displayable(colours)
         var (result, step) = try runFitted(colours)
@@ -61,7 +63,10 @@ struct NetworkStageImage: Sendable {
     /// Pictures with another profile, and in spaces that no network knows, are brought to sRGB. Data stays as it is.
     private func displayable(_ original: Image) throws(StageError) -> Image {
         let image = try ManagedColour.inSRGB(original)
-        if image !== original { return image }
+        if image !== original {
+            if original.bands <= 3, !ManagedColour.isAway(image) { note("converted to sRGB for '\(stage)', and left there: its profile has no way back") }
+            return image
+        }
         switch image.interpretation {
         case .lab, .labs, .labq, .lch, .cmc, .xyz, .yxy, .hsv, .cmyk:
             note("converted from \(image.interpretation.rawValue) to sRGB for '\(stage)'")
@@ -176,11 +181,11 @@ struct NetworkStageImage: Sendable {
         guard case .picture(let white) = PictureScale(of: result), let between = plan.alphaSizes else { return result }
         var alpha = alpha
         for size in between + [(result.width, result.height)] {
-            alpha = try resized(alpha, width: size.width, height: size.height)
+            alpha = try resized(alpha, width: size.width, height: size.height, kernel: size.width > alpha.width ? "cubic" : nil)
             let alphaWhite = PictureScale.white(of: alpha.format) ?? white
             if alphaWhite != white { alpha = try VipsStage.unary("linear", alpha, ["a": .doubles([white / alphaWhite]), "b": .doubles([0])]) }
             alpha = try VipsStage.unary("cast", alpha, ["format": "float"])
         }
-        return try VipsStage.images("bandjoin", [result, alpha])
+        return try ExtendedColours.marked(try VipsStage.images("bandjoin", [result, alpha]))
     }
 }

@@ -11,7 +11,7 @@ public import Vips
 public enum ManagedColour {
     /// The profile that the input had, while the image is in sRGB.
     static let field = "aquatint-origin-profile"
-    static let profileField = "icc-profile-data"
+    public static let profileField = "icc-profile-data"
 
     /// The picture in sRGB, its samples on the scale that they had.
     ///
@@ -22,13 +22,13 @@ public enum ManagedColour {
               !isSRGB(profile, bands: image.bands) else { return image }
         do {
             let source = try deep(image, white)
-            var converted = try Operation.image("icc_transform", ["in": .image(source), "output_profile": "srgb", "embedded": true, "depth": 16])
+            var converted = try Operation.image("icc_transform", ["in": .image(source), "output_profile": "srgb", "embedded": true, "depth": 16, "intent": .string(intent(from: profile))])
             // A grey picture's colours are all grey.
             if image.bands == 1 { converted = try Operation.image("extract_band", ["in": .image(converted), "band": 1]) }
             let float = try scaled(converted, white / 65535)
             let typed = try Operation.image("copy", ["in": .image(float), "interpretation": image.bands == 1 ? "b-w" : "srgb"])
-            // CMYK has no way back that more than a few formats could hold.
-            let origin: FieldValue? = image.bands <= 3 ? .blob(profile) : nil
+            // CMYK has no way back that more than a few formats could hold, and some profiles have none at all.
+            let origin: FieldValue? = image.bands <= 3 && isReversible(profile, bands: image.bands) ? .blob(profile) : nil
             // The profile of three bands says nothing of one.
             let own = image.bands == 1 ? nil : typed.blob(profileField)
             return try typed.settingFields([(PictureScale.field, .double(white)), (field, origin), (profileField, own.map { .blob($0) })])
@@ -46,6 +46,13 @@ public enum ManagedColour {
         case ("CMYK"?, .cmyk): colours == 4
         default: false
         }
+    }
+
+    /// The rendering intent to leave a profile by. One with a table for the perceptual intent alone, as JPEGs in XYB have, libvips
+    /// takes for broken with any other, and the picture for sRGB.
+    public static func intent(from profile: [UInt8]) -> String {
+        let hasOthers = ["A2B1", "rXYZ", "kTRC"].contains { ProfileHeader.place(ofTag: $0, in: profile) != nil }
+        return ProfileHeader.place(ofTag: "A2B0", in: profile) != nil && !hasOthers ? "perceptual" : "relative"
     }
 
     /// The image as one whose colours are what its own profile says: where the pipeline converts them itself, nothing is brought back.
@@ -90,9 +97,9 @@ public enum ManagedColour {
     }
 
     /// Of 16 bits, alpha with it.
-    public static func deep(_ image: Image) throws(VipsError) -> Image { try deep(image, image.pictureFullScale ?? 65535) }
-
-    private static func deep(_ image: Image, _ white: Double) throws(VipsError) -> Image {
+    ///
+    /// - Parameter white: full scale of the image.
+    public static func deep(_ image: Image, _ white: Double) throws(VipsError) -> Image {
         if image.format == .ushort { return image }
         let raised = try Operation.image("linear", ["in": .image(image), "a": .doubles([65535 / white]), "b": .doubles([0.5])])
         let cast = try Operation.image("cast", ["in": .image(raised), "format": "ushort"])
@@ -129,6 +136,38 @@ public enum ManagedColour {
         return found
     }
 
+    private static let reversals = Mutex<[String: Bool]>([:])
+
+    /// Whether colours that came from the profile can go back to it: that of a JPEG in XYB has nothing but a stopgap for the way back.
+    private static func isReversible(_ profile: [UInt8], bands: Int) -> Bool {
+        let key = SHA256.hash(profile).hex
+        if let known = reversals.withLock({ $0[key] }) { return known }
+        let found = (try? medianLoss(profile, bands: bands)).map { $0 < 1500 } ?? false
+        reversals.withLock { reversals in
+            if reversals.count > 256 { reversals.removeAll() }
+            reversals[key] = found
+        }
+        return found
+    }
+
+    /// What the middle one of a grid of samples, of 65535, differs by after the way to sRGB and back, of those that sRGB does not clip.
+    private static func medianLoss(_ profile: [UInt8], bands: Int) throws -> Int {
+        let levels: [UInt8] = [51, 102, 153, 204]
+        let samples = bands == 1 ? levels : levels.flatMap { red in levels.flatMap { green in levels.flatMap { [red, green, $0] } } }
+        guard let file = ProfileFiles.path(of: profile) else { return 65535 }
+        let image = try Image.samples(samples, width: samples.count / bands, height: 1, bands: bands, format: .uchar, interpretation: bands == 1 ? .blackAndWhite : .srgb)
+        let there = try Operation.image("icc_transform", ["in": .image(try image.settingFields([(profileField, .blob(profile))])), "output_profile": "srgb", "embedded": true, "depth": 16, "intent": .string(intent(from: profile))])
+        let back = try Operation.image("icc_transform", ["in": .image(there), "input_profile": "srgb", "output_profile": .string(file), "depth": 16, "intent": .string(intent(from: profile))])
+        guard back.bands == bands else { return 65535 }
+        let shown = try there.bytes(), returned = try back.bytes()
+        func sample(_ bytes: [UInt8], _ index: Int) -> Int { Int(bytes[2 * index]) | Int(bytes[2 * index + 1]) << 8 }
+        var losses: [Int] = []
+        for pixel in 0..<samples.count / bands where (0..<3).allSatisfy({ (600...64900).contains(sample(shown, 3 * pixel + $0)) }) {
+            for band in 0..<bands { losses.append(abs(sample(returned, bands * pixel + band) - 257 * Int(samples[bands * pixel + band]))) }
+        }
+        return losses.isEmpty ? 65535 : losses.sorted()[losses.count / 2]
+    }
+
     /// The largest difference, of 65535, between colours in the profile and the same numbers in sRGB.
     private static func largestShift(_ profile: [UInt8], bands: Int) throws(VipsError) -> Int {
         let levels = stride(from: 0, through: 255, by: 51).map { UInt8($0) }
@@ -140,7 +179,7 @@ public enum ManagedColour {
         }
         let image = try Image.samples(samples, width: samples.count / bands, height: 1, bands: bands, format: .uchar, interpretation: bands == 1 ? .blackAndWhite : .srgb)
         let tagged = try image.settingFields([(profileField, .blob(profile))])
-        let converted = try Operation.image("icc_transform", ["in": .image(tagged), "output_profile": "srgb", "embedded": true, "depth": 16])
+        let converted = try Operation.image("icc_transform", ["in": .image(tagged), "output_profile": "srgb", "embedded": true, "depth": 16, "intent": .string(intent(from: profile))])
         let bytes = try converted.bytes()
         var largest = 0
         for index in 0..<min(bytes.count / 2, samples.count / bands * 3) {
@@ -161,6 +200,23 @@ struct ProfileHeader {
     init?(_ profile: [UInt8]) {
         guard profile.count >= 128, profile[36..<40].elementsEqual("acsp".utf8) else { return nil }
         space = String(decoding: profile[16..<20], as: UTF8.self)
+    }
+
+    /// Where a tag's data begins; nil where there is none. Whatever the bytes say.
+    static func place(ofTag name: String, in profile: [UInt8]) -> Int? {
+        guard let count = number(profile, 128, 4) else { return nil }
+        for index in 0..<min(count, 200) {
+            let place = 132 + 12 * index
+            guard place <= profile.count - 12 else { return nil }
+            if profile[place..<place + 4].elementsEqual(name.utf8) { return number(profile, place + 4, 4) }
+        }
+        return nil
+    }
+
+    /// An unsigned integer of that many bytes.
+    static func number(_ profile: [UInt8], _ place: Int, _ count: Int) -> Int? {
+        guard place >= 0, place <= profile.count - count else { return nil }
+        return profile[place..<place + count].reduce(0) { $0 << 8 | Int($1) }
     }
 }
 

@@ -17,9 +17,8 @@ struct PixelStageImage {
             var taken = image
             let splits = image.hasAlpha && !declared.takesAlpha && (PictureScale(of: image) != .data || image.format.isInteger)
             if splits {
-                let (colours, band) = try VipsStage.splitAlpha(image)
-                taken = colours
-                if index == 0 { alpha = band }
+                taken = try ExtendedColours.of(image, isComputed: true, memoryBudget: context.memoryBudget)
+                if index == 0 { alpha = try VipsStage.splitAlpha(image).alpha }
             }
             doors.append(try PixelDoor(taken, for: declared.inputs[index], keepsAlpha: declared.takesAlpha, stage: stage, context: context))
         }
@@ -27,6 +26,7 @@ struct PixelStageImage {
         if plan.isApproximate { context.note("'\(stage)' says that its halo is approximate: tiles may show") }
         guard let output = plan.output, let first = doors.first ?? nil else { throw .host("the stage planned no output", stage: stage) }
         var result = try image(plan, output, doors, first)
+        result = try ExtendedColours.forgotten(result)
         if let alpha { result = try joined(result, alpha) }
         return result
     }
@@ -79,11 +79,12 @@ struct PixelStageImage {
         if (alpha.width, alpha.height) != (result.width, result.height) {
             alpha = try VipsStage.unary("resize", alpha, [
                 "scale": .double(Double(result.width) / Double(alpha.width)), "vscale": .double(Double(result.height) / Double(alpha.height)),
+                "kernel": .string(result.width > alpha.width ? "cubic" : "lanczos3"),
             ])
         }
         let from = PictureScale.white(of: alpha.format) ?? white
         if from != white { alpha = try VipsStage.unary("linear", alpha, ["a": .doubles([white / from]), "b": .doubles([0])]) }
-        return try VipsStage.images("bandjoin", [result, try VipsStage.unary("cast", alpha, ["format": .string(result.format.rawValue)])])
+        return try ExtendedColours.marked(try VipsStage.images("bandjoin", [result, try VipsStage.unary("cast", alpha, ["format": .string(result.format.rawValue)])]))
     }
 }
 

@@ -1,0 +1,66 @@
+internal import Foundation
+internal import StageHost
+internal import Vips
+
+/// What an input's colours are, where libvips alone would take them for sRGB.
+struct InputColour {
+    /// A profile for pictures whose file names their colours without one.
+    private let profile: [UInt8]?
+    private let cleanedXMP: [UInt8]?
+
+    /// Says what is dropped.
+    ///
+    /// - Parameter image: as it was opened.
+    /// - Throws: where the colours are none that can be worked with.
+    init(_ image: Image, path: String, loader: String, context: ImageContext) throws(ImageFailure) {
+        let own = image.blob(ManagedColour.profileField), colour = FileColour(path: path, loader: loader, profile: own)
+        if let name = colour.hdrName {
+            throw ImageFailure("load", "its colours are HDR (\(name) of ITU-R BT.2100), which would come out wrong as sRGB, and nothing here maps its tones: convert it to SDR first, or leave such files out with --exclude")
+        }
+        var found: [UInt8]?
+        if own == nil, let primaries = colour.primaries, let transfer = colour.transfer {
+            if !Self.srgbPrimaries.contains(primaries) || !Self.srgbTransfers.contains(transfer) {
+                guard primaries == 12, Self.srgbTransfers.contains(transfer) else {
+                    throw ImageFailure("load", "its colours (primaries \(primaries), transfer \(transfer) of ITU-T H.273) are neither sRGB nor Display P3, and it has no profile: embed one, or convert it first")
+                }
+                found = Self.displayP3
+            }
+        }
+        profile = found
+        if colour.hasGainMap {
+            context.note("has a gain map for HDR screens, which is dropped: the result is its SDR picture")
+        }
+        cleanedXMP = colour.hasGainMap ? image.blob("xmp-data").map(Self.withoutGainMap) : nil
+        if image.interpretation == .cmyk, own == nil {
+            context.note("is CMYK without a profile: libvips' built-in CMYK profile is taken where its colours are converted")
+        }
+    }
+
+    /// The image as what its colours are.
+    func applied(to image: Image) throws(VipsError) -> Image {
+        var changes: [(name: String, value: FieldValue?)] = []
+        if let profile { changes.append((ManagedColour.profileField, .blob(profile))) }
+        if let cleanedXMP { changes.append(("xmp-data", .blob(cleanedXMP))) }
+        return changes.isEmpty ? image : try image.settingFields(changes)
+    }
+
+    /// BT.709, unspecified, and those of standard television, which differ from them by less than pictures say.
+    private static let srgbPrimaries: Set<Int> = [1, 2, 5, 6, 7]
+    /// sRGB, unspecified, and the camera curves and gammas that every reader shows as sRGB.
+    private static let srgbTransfers: Set<Int> = [1, 2, 4, 5, 6, 13, 14, 15]
+
+    private static let displayP3: [UInt8]? = {
+        let black = try? Image.samples([0, 0, 0], width: 1, height: 1, bands: 3, format: .uchar, interpretation: .srgb)
+        guard let black, let there = try? Operation.image("icc_transform", ["in": .image(black), "input_profile": "srgb", "output_profile": "p3"]) else { return nil }
+        return there.blob(ManagedColour.profileField)
+    }()
+
+    /// Metadata that no longer says that a gain map follows.
+    private static func withoutGainMap(_ xmp: [UInt8]) -> [UInt8] {
+        var text = String(decoding: xmp, as: UTF8.self)
+        for pattern in [#"\s(hdrgm|HDRGainMap):\w+="[^"]*""#, #"(?s)<Container:Directory>.*?</Container:Directory>"#, #"(?s)<(hdrgm|HDRGainMap):(\w+)>.*?</\1:\2>"#] {
+            text = text.replacingOccurrences(of: pattern, with: "", options: .regularExpression)
+        }
+        return Array(text.utf8)
+    }
+}

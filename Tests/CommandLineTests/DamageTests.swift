@@ -1,0 +1,60 @@
+import Foundation
+import Testing
+import Vips
+
+/// Files of which a part can be read.
+@Suite struct DamageTests {
+    let place: Workplace
+
+    init() throws {
+        place = try Workplace()
+        for ext in ["jpg", "png", "gif"] {
+            try Picture.make(320, 240).save(place("whole.\(ext)"))
+            let bytes = try place.read("whole.\(ext)")
+            try place.write("in/cut.\(ext)", Array(bytes.prefix(bytes.count * 6 / 10)))
+        }
+        try place.pictures(1, in: "in", 64, 48)
+    }
+
+    @Test func `a damaged picture fails unless the pipeline keeps it`() throws {
+        try place.write("p.yaml", "version: 1\nstages: [invert]\noutput: \"{name}.png\"\n")
+        let outcome = try place.aquatint("run", "p.yaml", "in", "-o", "out")
+        #expect(outcome.status == 1 && place.files("out") == ["1.png.png"], "\(outcome.error)")
+        #expect(outcome.error.contains("1 done, 3 failed"), "\(outcome.error)")
+    }
+
+    @Test(arguments: ["stages: [invert]", "stages: [thumbnail_image: {width: 100}]", "stages: [{rot: d90}, {gaussblur: 2}]"])
+    func `what is kept of damaged pictures is listed, on the terminal and in the report`(_ stages: String) throws {
+        try place.write("p.yaml", "version: 1\ninput: {on_damage: keep}\n\(stages)\noutput: \"{name}.png\"\n")
+        let outcome = try place.aquatint("run", "p.yaml", "in", "-o", "out", "--report", "r.jsonl")
+        #expect(outcome.status == 0 && outcome.error.contains("4 done (3 damaged)"), "\(outcome.error)")
+        #expect(place.files("out") == ["1.png.png", "cut.gif.png", "cut.jpg.png", "cut.png.png"])
+        for ext in ["jpg", "png", "gif"] { #expect(outcome.error.contains("damaged in/cut.\(ext): "), "\(outcome.error)") }
+        #expect(outcome.error.contains("damaged in/cut.jpg: VipsJpeg: Premature end of input file; what could be read of it was kept"), "\(outcome.error)")
+        let lines = String(decoding: try place.read("r.jsonl"), as: UTF8.self).split(separator: "\n")
+        let images = try lines.dropLast().map { try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any]) }
+        #expect(images.count == 4)
+        for image in images {
+            let isDamaged = (image["input"] as? String)?.contains("cut") == true
+            #expect((image["damage"] is String) == isDamaged && image["status"] as? String == "done", "\(image)")
+        }
+        #expect(lines.last?.contains("\"damaged\":3") == true)
+    }
+
+    @Test func `the upper part of a kept picture is the picture`() throws {
+        try place.write("p.yaml", "version: 1\ninput: {on_damage: keep}\nstages: [invert]\noutput: \"{name}.png\"\n")
+        #expect(try place.aquatint("run", "p.yaml", "in/cut.png", "-o", "out").status == 0)
+        let rows: [String: Argument] = ["left": 0, "top": 0, "width": 320, "height": 60]
+        let whole = try Operation.image("invert", ["in": .image(try place.load("whole.png"))])
+        let kept = try Operation.image("extract_area", rows.merging(["input": .image(try place.load("out/cut.png.png"))]) { $1 })
+        #expect(try kept.bytes() == Operation.image("extract_area", rows.merging(["input": .image(whole)]) { $1 }).bytes())
+    }
+
+    @Test func `a TIFF without its end is called damaged, and not another format`() throws {
+        try Picture.make(320, 240).save(place("t.tif"))
+        try place.write("cut.tif", Array(try place.read("t.tif").dropLast(400)))
+        try place.write("p.yaml", "version: 1\nstages: [invert]\n")
+        let outcome = try place.aquatint("run", "p.yaml", "cut.tif", "-o", "out")
+        #expect(outcome.status == 1 && outcome.error.contains("cut.tif: is a damaged TIFF: its list of pages is cut off or broken"), "\(outcome.error)")
+    }
+}

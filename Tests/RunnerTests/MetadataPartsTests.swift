@@ -1,0 +1,60 @@
+import PipelineLanguage
+import Testing
+
+@testable import Runner
+
+/// The readers of metadata on their own: what comes from files must never stop them.
+@Suite struct MetadataPartsTests {
+    private func described(_ text: String, keepsPlace: Bool = true) -> (text: String, isClean: Bool) {
+        var packet = XMPPacket(Array(text.utf8))
+        let isClean = packet.describe(width: 30, height: 20, isUpright: true, keepsPlace: keepsPlace)
+        return (String(decoding: packet.bytes, as: UTF8.self), isClean)
+    }
+
+    @Test func `properties are set where they are, as attributes or elements, and nowhere else`() {
+        #expect(described("<a tiff:Orientation = '8' x=\"tiff:Orientation\">").text == "<a tiff:Orientation = '1' x=\"tiff:Orientation\">")
+        #expect(described("<tiff:ImageWidth>9999</tiff:ImageWidth><tiff:ImageWidthX>5</tiff:ImageWidthX>").text == "<tiff:ImageWidth>30</tiff:ImageWidth><tiff:ImageWidthX>5</tiff:ImageWidthX>")
+        #expect(described("<exif:PixelYDimension/>").text == "<exif:PixelYDimension/>")
+        #expect(described("<b/>").text == "<b/>")
+    }
+
+    @Test func `the place is taken out, and where that cannot be sure, it is told`() {
+        let (text, isClean) = described("<a exif:GPSLatitude=\"1\"\n exif:GPSLongitude='2' b=\"3\"><exif:GPSTimeStamp>4</exif:GPSTimeStamp></a>", keepsPlace: false)
+        #expect(text == "<a\n b=\"3\"></a>" && isClean)
+        #expect(!described("<a e:GPSLatitude=\"1\"/>", keepsPlace: false).isClean, "another prefix")
+        var wide = XMPPacket("exif:GPS".utf8.flatMap { [$0, 0] })
+        let isSure = wide.describe(width: 1, height: 1, isUpright: true, keepsPlace: false)
+        #expect(!isSure, "UTF-16")
+    }
+
+    @Test(arguments: ["", "<tiff:Orientation", "<tiff:Orientation>", " tiff:Orientation=", " tiff:Orientation=\"", "tiff:Orientation", "</tiff:Orientation>", "<tiff:Orientation>6</tiff:Orientatio", "<xmp:Thumbnails"])
+    func `XMP that ends anywhere stays as it is`(_ text: String) {
+        #expect(described(text).text == text)
+    }
+
+    @Test func `Photoshop's thumbnails go, and everything else stays as it was`() {
+        func block(_ id: UInt8, _ content: [UInt8]) -> [UInt8] { Array("8BIM".utf8) + [4, id, 3, 97, 98, 99, 0, 0, 0, UInt8(content.count)] + content + (content.count % 2 == 1 ? [0] : []) }
+        let text = block(4, [1, 2, 3]), thumbnail = block(0x0C, [9, 9, 9, 9, 9])
+        #expect(PhotoshopResources(text + thumbnail + text).without([0x040C]) == text + text)
+        #expect(PhotoshopResources(text).without([0x040C]) == text)
+        #expect(PhotoshopResources([1, 2, 3]).without([0x040C]) == [1, 2, 3])
+        // The byte that pads the end may be missing.
+        for count in 6..<(thumbnail.count - 1) { #expect(PhotoshopResources(text + thumbnail.prefix(count)).without([0x040C]) == nil, "\(count) bytes") }
+    }
+
+    @Test func `EXIF is sound only where its first directory is`() {
+        let sound: [UInt8] = Array("Exif\0\0II*\0".utf8) + [8, 0, 0, 0, 1, 0, 0x12, 1, 3, 0, 1, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0]
+        #expect(ExifBlock(sound).isSound)
+        for count in 0..<(sound.count - 4) { #expect(!ExifBlock(Array(sound.prefix(count))).isSound, "\(count) bytes") }
+        for (place, byte) in [(6, 0x50), (8, 0), (11, 255), (14, 0), (15, 255), (18, 0), (18, 99)] {
+            var bytes = sound
+            bytes[place] = UInt8(byte)
+            #expect(!ExifBlock(bytes).isSound || place == 15, "\(place)")
+        }
+    }
+
+    @Test func `pages beyond the last are left out, and a selection behind it is none`() {
+        #expect(InputPages.numbers(.all, of: 3) == 1...3 && InputPages.numbers(.first, of: 3) == 1...1)
+        #expect(InputPages.numbers(.range(2...9), of: 3) == 2...3 && InputPages.numbers(.range(4...9), of: 3) == nil)
+    }
+}
