@@ -171,7 +171,7 @@ func now() -> Double {
 /// What a process that runs foreign code does first: it leaves no core behind, fills no disk, and does not outlive who asked for it.
 func becomeWatched() {
     aqt_end_with_parent()
-    for number in [SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGTRAP, SIGFPE, SIGPIPE] { signal(number, SIG_DFL) }
+    for number in [SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGTRAP, SIGFPE, SIGPIPE, SIGXFSZ] { signal(number, SIG_DFL) }
     var none = rlimit(rlim_cur: 0, rlim_max: 0)
     setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none)
     var some = rlimit(rlim_cur: 64 << 20, rlim_max: 64 << 20)
