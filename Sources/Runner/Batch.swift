@@ -155,7 +155,7 @@ public final class Batch: Sendable {
     /// What is said should a codec or a plug-in take this process down.
     private func prepareForFaults(_ wanted: [PlannedImage]) {
         let what = arrivals != nil ? "what arrived" : wanted.count == 1 ? "'\(wanted[0].input.path)'" : "\(wanted.count) images"
-        WorkerBoard.setLastWords("aquatint: crashed while making \(what) in this process: a codec or a plug-in is at fault; no output is half written\n")
+        WorkerBoard.setLastWords("aquatint: crashed while making \(what) in this process: a codec, a plug-in or the program itself is at fault; no output is half written\n")
         WorkerBoard.handleFaults()
     }
 
@@ -182,7 +182,8 @@ public final class Batch: Sendable {
     }
 
     private func stopped(_ level: StopSignal.State) {
-        tellStop(level)
+        // Whoever reads what is told may have gone to sleep: that must not hold up the stop, or the next signal.
+        DispatchQueue.global().async { [weak self] in self?.tellStop(level) }
         arrivals?.end()
         guard level == .abandoning else { return }
         maker.abandon()

@@ -63,6 +63,37 @@ import Vips
         #expect(again.status == 1 && again.error.contains("5 skipped, 1 failed"), "\(again.error)")
     }
 
+    @Test(arguments: ["free", "closeall"]) func `pictures beside the one that a plug-in comes to grief over are made`(_ does: String) throws {
+        for width in 201...206 { try Picture.make(width, 80).save(place("in/p\(width).png")) }
+        for jobs in ["1", "3"] {
+            let outcome = try mischief(does, "-j", jobs, "--overwrite", "always")
+            #expect(outcome.status == 1 && outcome.error.contains("11 done, 1 failed") && outcome.error.contains("in/p104.png"), "\(outcome.error)")
+        }
+    }
+
+    @Test func `a plug-in that closes the files of others costs pictures, and mixes none up`() throws {
+        try place.write("p.yaml", try String(decoding: place.read("p.yaml"), as: UTF8.self).replacing("output: \"{stem}.png\"", with: "outputs: [\"a/{stem}.png\", \"b/{stem}.png\"]"))
+        for width in 201...240 { try Picture.make(width, 8).save(place("in/p\(width).png")) }
+        let outcome = try mischief("closelate", at: 0, "-j", "4")
+        // What becomes of one is chance; the run goes on, and every name has its own picture.
+        #expect([0, 1].contains(outcome.status) && !outcome.error.contains("not reached"), "\(outcome.error)")
+        for folder in ["a", "b"] {
+            for name in place.files("closelate/\(folder)") {
+                #expect(try Image.load(place("closelate/\(folder)/\(name)")).width == Int(name.dropFirst().dropLast(4)))
+                #expect(try FileManager.default.attributesOfItem(atPath: place("closelate/\(folder)/\(name)"))[.referenceCount] as? Int == 1)
+            }
+        }
+    }
+
+    @Test func `a plug-in cannot take the supervisor down, nor keep it`() throws {
+        let cut = try mischief("cut")
+        #expect([0, 1].contains(cut.status), "\(cut.error)")
+        // What the plug-in starts lives for 20 seconds, and holds all that the worker had open: `run` itself ends before, which this process is only told after.
+        let command = "\"$0\" run p.yaml in -o daemon --set does=daemon --plugin-path lib && kill -0 $(cat home/daemon) && echo outlived"
+        let daemon = try place.run("/bin/sh", ["-c", command, Program.path])
+        #expect(daemon.status == 0 && daemon.output == "outlived\n", "\(daemon.output)\(daemon.error)")
+    }
+
     @Test func `a plug-in that crashes on one picture after the other costs each of them`() throws {
         let outcome = try mischief("segv", at: 0, "-j", "2")
         #expect(outcome.status == 1 && outcome.error.contains("0 done, 6 failed"), "\(outcome.error)")

@@ -53,6 +53,12 @@ import Vips
         #expect(try #require(same.image).bytes() == samples)
     }
 
+    @Test func `no number is too large for a curve`() {
+        let curve = ToneCurve.table([0, 0.25, 1])
+        #expect(curve.light(0.25) == 0.125 && curve.light(2) == 2.5 && curve.light(-1) == -1)
+        #expect(curve.light(1e30) > 1e30 && curve.light(.infinity) == .infinity && curve.light(.nan).isNaN && curve.light(-.infinity) == -.infinity)
+    }
+
     @Test func `a profile's own curve counts`() throws {
         // Gamma 1: light is the code value itself.
         var profile = [UInt8](repeating: 0, count: 128)

@@ -12,7 +12,9 @@ enum ToneCurve: Sendable {
         switch self {
         case .srgb: return value <= 0.04045 ? value / 12.92 : powf((value + 0.055) / 1.055, 2.4)
         case .table(let table):
-            let place = value * Float(table.count - 1), index = min(Int(place), table.count - 2)
+            let place = value * Float(table.count - 1), last = table.count - 2
+            // Far above white, and for no number at all, the last piece goes on.
+            let index = place < Float(last) ? Int(place) : last
             return table[index] + (place - Float(index)) * (table[index + 1] - table[index])
         }
     }

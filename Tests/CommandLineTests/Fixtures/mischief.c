@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 static const char *const choices[] = {"nothing", "segv", "abort", "exit", "divide", "overflow", "sleep", "spin", "error", "nan", "leak", "hog", "kill", "print",
-                                      "thread", "create", "plan", "wait", "endless", "relapse", "signals", NULL};
-enum { NOTHING, SEGV, ABORT, EXIT, DIVIDE, OVERFLOW_STACK, SLEEP, SPIN, ERROR, NOT_A_NUMBER, LEAK, HOG, KILL, PRINT, THREAD, CREATE, PLAN, WAIT, ENDLESS, RELAPSE, SIGNALS };
+                                      "thread", "create", "plan", "wait", "endless", "relapse", "signals", "free", "closeall", "closelate", "cut", "daemon", NULL};
+enum { NOTHING, SEGV, ABORT, EXIT, DIVIDE, OVERFLOW_STACK, SLEEP, SPIN, ERROR, NOT_A_NUMBER, LEAK, HOG, KILL, PRINT, THREAD, CREATE, PLAN, WAIT, ENDLESS, RELAPSE, SIGNALS, FREE, CLOSE_ALL, CLOSE_LATE, CUT, DAEMON };
 static const aqt_value nothing = {.struct_size = sizeof(aqt_value), .type = AQT_P_ENUM};
 static const aqt_value no_width = {.struct_size = sizeof(aqt_value), .type = AQT_P_INT};
 static const aqt_param does = {.struct_size = sizeof(aqt_param), .type = AQT_P_ENUM, .name = "does", .doc = "What it does.", .choices = choices, .fallback = &nothing};
@@ -32,6 +32,18 @@ static int recurse(int depth) {
     return recurse(depth + 1) + space[0];
 }
 static void *crash(void *nothing) { (void)nothing; *(volatile int *)8 = 1; return NULL; }
+
+/* A process that holds all that this one has open; its number is in the file `daemon`. */
+static void start_daemon(void) {
+    pid_t child = fork();
+    if (child == 0) { sleep(20); _exit(0); }
+    char name[4096];
+    snprintf(name, sizeof name, "%s/daemon", getenv("HOME"));
+    FILE *file = fopen(name, "w");
+    if (!file) abort();
+    fprintf(file, "%d\n", (int)child);
+    fclose(file);
+}
 
 /* How often this was called in all processes that have this HOME. */
 static long count_calls(void) {
@@ -75,7 +87,17 @@ static int32_t plan(void *self, const aqt_image *const *in, aqt_plan *out, aqt_e
     out->state = m;
     return AQT_OK;
 }
-static void plan_free(void *self, aqt_plan *out) { (void)self; free(out->state); }
+static void plan_free(void *self, aqt_plan *out) {
+    static int spare = -1;
+    instance *i = self;
+    if (i->does == FREE && (!i->at || out->output->width == i->at)) *(volatile int *)8 = 1;
+    /* A number that was closed long ago, and is somebody else's by now. */
+    if (i->does == CLOSE_LATE) {
+        if (spare < 0) spare = dup(2);
+        close(spare);
+    }
+    free(out->state);
+}
 
 static int32_t process(void *self, const aqt_plan *p, const aqt_job *job, const aqt_tile *const *in, const aqt_tile *out, aqt_error *err) {
     (void)job;
@@ -108,6 +130,9 @@ static int32_t process(void *self, const aqt_plan *p, const aqt_job *job, const 
     case THREAD: { pthread_t thread; pthread_create(&thread, NULL, crash, NULL); pthread_join(thread, NULL); break; }
     case WAIT: usleep(200000); break;
     case SIGNALS: fflush(NULL); if (system("grep -E 'Sig(Ign|Blk)' /proc/self/status >&2")) abort(); break;
+    case CLOSE_ALL: for (int number = 3; number < 256; number++) close(number); break;
+    case CUT: for (int number = 3; number < 256; number++) if (ftruncate(number, 0)) continue; break;
+    case DAEMON: start_daemon(); break;
     default: break;
     }
     return AQT_OK;
