@@ -92,7 +92,8 @@ final class WatchedProcess {
 
     /// The next line that it says; nil where it has ended, or was ended for saying nothing for so many seconds.
     func line(within seconds: Double) -> [UInt8]?? {
-        let limit = now() + seconds
+        var limit = now() + seconds
+        let last = now() + 12 * seconds, before = activity.seconds
         while true {
             if let end = buffer[taken...].firstIndex(of: UInt8(ascii: "\n")) {
                 defer { taken = end + 1 }
@@ -102,7 +103,13 @@ final class WatchedProcess {
             taken = 0
             guard buffer.count < Self.mostBytes else { return .some(nil) }
             let left = limit - now()
-            guard left > 0 else { return nil }
+            guard left > 0 else {
+                // On a busy machine it may not have had its time yet.
+                let (isRunning, spent) = activity
+                guard isRunning, spent - before < seconds, now() < last else { return nil }
+                limit = now() + 0.2
+                continue
+            }
             var wait = pollfd(fd: lines, events: Int16(POLLIN), revents: 0)
             guard poll(&wait, 1, Int32(min(left * 1000 + 1, 100_000))) > 0 else { continue }
             var piece = [UInt8](repeating: 0, count: 64 << 10)
@@ -111,6 +118,21 @@ final class WatchedProcess {
             guard count > 0 else { return .some(nil) }
             buffer += piece.prefix(count)
         }
+    }
+
+    /// Whether it computes, or waits to, and the seconds of processor time that it has had.
+    private var activity: (isRunning: Bool, seconds: Double) {
+        let file = open("/proc/\(process)/stat", O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return (false, 0) }
+        defer { close(file) }
+        var bytes = [UInt8](repeating: 0, count: 1024)
+        let count = bytes.withUnsafeMutableBytes { read(file, $0.baseAddress, $0.count) }
+        // Behind the name, which may hold anything: the state, and as 12th and 13th the ticks.
+        let text = String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
+        guard let end = text.lastIndex(of: ")") else { return (false, 0) }
+        let fields = text[text.index(after: end)...].split(separator: " ")
+        guard fields.count > 12, let user = Double(fields[11]), let system = Double(fields[12]) else { return (false, 0) }
+        return (fields[0] == "R" || fields[0] == "D", (user + system) / Double(sysconf(Int32(_SC_CLK_TCK))))
     }
 
     /// Ends it, if it has not ended by itself within a moment after its last line, and says how it ended.
