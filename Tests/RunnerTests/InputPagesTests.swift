@@ -35,7 +35,7 @@ import Vips
     }
 
     private func sizes(_ output: String = "out") throws -> [[Int]] {
-        try folder.files(output).map { name in
+        try folder.files(output).filter { $0.hasSuffix(".png") }.map { name in
             let image = try Image.load(folder("\(output)/\(name)"))
             return [image.width, image.height]
         }

@@ -17,16 +17,18 @@ enum InputDamage {
         guard case .string("none")? = options["fail_on"] else { return nil }
         var strict = options
         strict["fail_on"] = "error"
+        var complaint: String?
         do throws(VipsError) {
             let image = try Image.load(path, loader: loader, access: .sequential, options: strict)
             try image.onProgress { _, _ in !context.isCancelled }.decodeAndDrop()
-            return nil
         } catch {
-            if context.isCancelled { throw ImageFailure("cancelled", "given up") }
-            if isOfTheMachine(error.message) { throw ImageFailure("load", "whether it is damaged could not be found out: \(error.message)") }
-            let start = "cannot read '\(path)': "
-            return error.message.hasPrefix(start) ? String(error.message.dropFirst(start.count)) : error.message
+            complaint = error.message
         }
+        if context.isCancelled { throw ImageFailure("cancelled", "given up") }
+        guard let complaint else { return nil }
+        if isOfTheMachine(complaint) { throw ImageFailure("load", "whether it is damaged could not be found out: \(complaint)") }
+        let start = "cannot read '\(path)': "
+        return complaint.hasPrefix(start) ? String(complaint.dropFirst(start.count)) : complaint
     }
 
     /// Whether an error tells of what this machine lacks, and nothing of the file.

@@ -62,7 +62,9 @@ extension InputImage {
         var facts = ImageFacts(opened[0])
         facts.pages = count
         if pipeline.input.autorot, opened[0].orientation >= 5 { swap(&facts.width, &facts.height) }
-        return InputImage(frames: frames, facts: facts, format: frames[0].format, loader: loader, animation: Animation(first, pages: Array(pages)))
+        // A libvips file holds pages that its loader cannot choose from: it comes with all of them.
+        let animation = Animation(first, pages: frames.count == pages.count ? Array(pages) : nil)
+        return InputImage(frames: frames, facts: facts, format: frames[0].format, loader: loader, animation: animation)
     }
 
     /// The pages in one tall image, or an image for each.
