@@ -25,7 +25,10 @@ struct OutputMetadata {
         let fields = image.fields
         var changes: [(name: String, value: FieldValue?)] = fields.filter { !isWanted($0) }.map { ($0, nil) }
         changes += size(image, fields)
-        if kept.has(.xmp), let bytes = image.blob(Self.xmp) {
+        if kept.has(.xmp), let bytes = image.blob(Self.xmp), bytes.count > XMPPacket.most {
+            notes.append("its XMP data (\(bytes.count) bytes) was left out, since nothing of more than \(XMPPacket.most >> 20) MiB is gone through for what is no longer so")
+            changes.append((Self.xmp, nil))
+        } else if kept.has(.xmp), let bytes = image.blob(Self.xmp) {
             var packet = XMPPacket(bytes)
             let isClean = packet.describe(width: image.width, height: image.pageHeight, isUpright: image.orientation <= 1, keepsPlace: kept.has(.gps))
             if !isClean { notes.append("its XMP data was left out, since the place in it cannot be taken out alone") }

@@ -16,9 +16,9 @@ struct PhotoshopResources {
         guard mayHold(ids) else { return bytes }
         var index = bytes.starts(with: Self.heading) ? Self.heading.count : 0
         var kept = Array(bytes[..<index])
-        while index < bytes.count {
-            // Some programs pad the end.
-            if bytes[index...].allSatisfy({ $0 == 0 }) { break }
+        // Some programs pad the end.
+        let padding = (bytes.lastIndex { $0 != 0 } ?? -1) + 1
+        while index < padding {
             guard let end = end(of: index) else { return nil }
             if !ids.contains(id(at: index)) { kept += bytes[index..<end] }
             index = end
