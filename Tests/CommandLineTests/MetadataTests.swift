@@ -85,6 +85,21 @@ import Vips
         #expect(try place.load("bare/a\(ext)").blob("icc-profile-data") == nil)
     }
 
+    @Test func `the place goes from what is written as it came, too`() throws {
+        let iptc = Array("Photoshop 3.0\0".utf8) + Self.resource(0x0404, [0x1C, 2, 5, 0, 4] + Array("Dusk".utf8) + [0x1C, 2, 90, 0, 5] + Array("Paris".utf8))
+        try Self.photograph().settingFields([("iptc-data", .blob(iptc))]).save(place("i.jpg"))
+        let exact = Data([48, 1, 30, 1, 12, 1].flatMap { [UInt8($0), 0, 0, 0] })
+        #expect(Data(try place.read("i.jpg")).range(of: exact) != nil)
+        for ext in [".v", ".jpg"] {
+            try place.write("p.yaml", "version: 1\nstages: [invert]\noutput: {file: \"{stem}\(ext)\", metadata: [exif, xmp, iptc, icc, other]}\n")
+            let outcome = try place.aquatint("run", "p.yaml", "i.jpg", "-o", "out")
+            #expect(outcome.status == 0 && outcome.error.contains("its EXIF data was left out, since 'vipssave' would write the place with it") == (ext == ".v"), "\(outcome.error)")
+            let bytes = Data(try place.read("out/i\(ext)"))
+            #expect(bytes.range(of: exact) == nil && bytes.range(of: Data("GPS".utf8)) == nil, "\(ext)")
+            #expect(try text("out/i\(ext)", "iptc-data").contains("Dusk") && !text("out/i\(ext)", "iptc-data").contains("Paris"), "\(ext)")
+        }
+    }
+
     @Test func `what a format does not hold is said once`() throws {
         for (ext, lost) in [(".gif", "EXIF, XMP, IPTC, the colour profile not kept, since 'gifsave' does not write them"), (".tif", "EXIF not kept, since 'tiffsave' does not write it")] {
             let outcome = try place.aquatint("run", "keep.yaml", "a.jpg", "-o", "out", "--set", "ext=\(ext)")

@@ -98,6 +98,41 @@ import Testing
         }
     }
 
+    private func records(_ sets: [(UInt8, UInt8, String)]) -> [UInt8] {
+        var bytes: [UInt8] = []
+        for (record, number, text) in sets {
+            bytes += [0x1C, record, number, 0, UInt8(text.utf8.count)]
+            bytes += text.utf8
+        }
+        return bytes
+    }
+
+    @Test func `places go from IPTC, and everything else stays`() {
+        let all = records([(1, 90, "utf-8"), (2, 5, "Dusk"), (2, 90, "Köln"), (2, 92, "Dom"), (2, 95, "NRW"), (2, 100, "DEU"), (2, 101, "Germany"), (2, 26, "x"), (2, 27, "y"), (2, 105, "Late")])
+        let bare = records([(1, 90, "utf-8"), (2, 5, "Dusk"), (2, 105, "Late")])
+        #expect(IPTCRecords(all).withoutPlace() == bare && IPTCRecords(all + [0, 0]).withoutPlace() == bare + [0, 0] && IPTCRecords([]).withoutPlace() == [])
+        for count in 1..<all.count {
+            let cut = IPTCRecords(Array(all.prefix(count))).withoutPlace()
+            #expect(cut == nil || !String(decoding: cut ?? [], as: UTF8.self).contains("Köln"), "\(count) bytes")
+        }
+        #expect(IPTCRecords(bare + [7] + all).withoutPlace() == nil && IPTCRecords([0x1C, 2, 5, 0x80, 4, 0, 0, 0, 0]).withoutPlace() == nil)
+        func block(_ content: [UInt8]) -> [UInt8] {
+            let head: [UInt8] = [4, 4, 0, 0, 0, 0, 0, UInt8(content.count)], padding: [UInt8] = content.count % 2 == 1 ? [0] : []
+            return Array("8BIM".utf8) + head + content + padding
+        }
+        let heading = Array("Photoshop 3.0\0".utf8)
+        #expect(PhotoshopResources(heading + block(all) + block(bare)).without([], keepsPlace: false) == heading + block(bare) + block(bare))
+        #expect(PhotoshopResources(heading + block(all)).without([], keepsPlace: true) == heading + block(all))
+        #expect(PhotoshopResources(heading + block(Array(all.dropLast()))).without([], keepsPlace: false) == nil)
+    }
+
+    @Test func `the place goes from XMP in words, too`() {
+        let words = "photoshop:City=\"a\" photoshop:State=\"b\" photoshop:Country=\"c\" Iptc4xmpCore:Location=\"d\" Iptc4xmpCore:CountryCode=\"e\""
+        let text = "<a \(words) photoshop:Credit=\"f\"><Iptc4xmpExt:LocationCreated><rdf:Bag/></Iptc4xmpExt:LocationCreated><photoshop:City>g</photoshop:City></a>"
+        #expect(described(text, keepsPlace: false).text == "<a photoshop:Credit=\"f\"></a>")
+        #expect(described(text, keepsPlace: true).text == text)
+    }
+
     @Test func `pages beyond the last are left out, and a selection behind it is none`() {
         #expect(InputPages.numbers(.all, of: 3) == 1...3 && InputPages.numbers(.first, of: 3) == 1...1)
         #expect(InputPages.numbers(.range(2...9), of: 3) == 2...3 && InputPages.numbers(.range(4...9), of: 3) == nil)

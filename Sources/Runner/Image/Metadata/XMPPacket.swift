@@ -33,7 +33,10 @@ struct XMPPacket {
     /// `Container:Directory` lists the pictures that follow in the file.
     private static let stale = ["xmp:Thumbnails", "xap:Thumbnails", "Container:Directory"]
     private static let gainMap = ["hdrgm:", "HDRGainMap:"]
-    private static let place = ["exif:GPS"]
+    private static let place = [
+        "exif:GPS", "photoshop:City", "photoshop:State", "photoshop:Country", "Iptc4xmpCore:Location", "Iptc4xmpCore:CountryCode", "Iptc4xmpExt:LocationShown",
+        "Iptc4xmpExt:LocationCreated",
+    ]
 
     private mutating func rewrite(_ values: [String: Int], without prefixes: [String]) {
         var result: [UInt8] = [], done = 0
