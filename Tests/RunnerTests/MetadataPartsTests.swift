@@ -98,6 +98,15 @@ import Testing
         }
     }
 
+    @Test func `text in UTF-8, which EXIF 3 has brought, is sound`() {
+        func block(_ size: UInt8) -> [UInt8] {
+            let directory: [UInt8] = [8, 0, 0, 0, 1, 0, 0x0E, 1, 129, 0, size, 0, 0, 0, 26, 0, 0, 0, 0, 0, 0, 0]
+            return Array("II*\0".utf8) + directory + Array("Täst\0".utf8)
+        }
+        #expect(ExifBlock(block(6)).isSound)
+        #expect(!ExifBlock(block(7)).isSound, "beyond the end")
+    }
+
     private func records(_ sets: [(UInt8, UInt8, String)]) -> [UInt8] {
         var bytes: [UInt8] = []
         for (record, number, text) in sets {
