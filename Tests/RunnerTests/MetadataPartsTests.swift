@@ -94,7 +94,7 @@ import Testing
         for (place, byte) in [(6, 0x50), (8, 0), (11, 255), (14, 0), (15, 255), (18, 0), (18, 99)] {
             var bytes = sound
             bytes[place] = UInt8(byte)
-            #expect(!ExifBlock(bytes).isSound || place == 15, "\(place)")
+            #expect(!ExifBlock(bytes).isSound, "\(place)")
         }
     }
 
