@@ -33,10 +33,10 @@ import Vips
     }
 
     @Test(arguments: [
-        ("pngsave", Optional(4), false, 3, "stored in a palette of 16 colours, as the saver's options say"), ("pngsave", 4, false, 1, "stored with 4 bits a sample, as the saver's options say"),
+        ("pngsave", Optional(4), false, 3, "stored with a palette of 16 colours, as the saver's options say"), ("pngsave", 4, false, 1, "stored with 4 bits a sample, as the saver's options say"),
         ("pngsave", 8, false, 3, "stored with 8 bits a sample, dithered (output: {dither: none} rounds), as the saver's options say"),
-        ("pngsave", 8, true, 3, "stored in a palette of 256 colours, as the saver's options say"),
-        ("gifsave", nil, true, 3, "stored in a palette of 256 colours, since 'gifsave' holds no more"), ("heifsave", 10, false, 3, "stored with 10 bits a sample, as the saver's options say"),
+        ("pngsave", 8, true, 3, "stored with a palette of 256 colours, as the saver's options say"),
+        ("gifsave", nil, true, 3, "stored with a palette of 256 colours, since 'gifsave' holds no more"), ("heifsave", 10, false, 3, "stored with 10 bits a sample, as the saver's options say"),
         ("heifsave", nil, false, 3, "stored with 12 bits a sample, since 'heifsave' holds no more"),
     ])
     func `the bits that are told are those of the file`(saver: String, bitDepth: Int?, takesPalette: Bool, bands: Int, note: String) throws {

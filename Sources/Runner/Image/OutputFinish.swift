@@ -97,7 +97,7 @@ struct OutputFinish {
         let bits = min(format.bytesPerSample * 8, bitDepth ?? 16), isLowered = image.format.isFloat && !inputFormat.isFloat && (pictureWhite(of: image) ?? 0) <= 255
         // The saver makes a palette of colours by itself where they are to have less than 8 bits.
         let isPalette = takesPalette || (saver == "pngsave" && bits < 8 && image.bands > 2)
-        let stored = isPalette ? "stored in a palette of \(1 << bits) colours" : "stored with \(bits) bits a sample"
+        let stored = isPalette ? "stored with a palette of \(1 << bits) colours" : "stored with \(bits) bits a sample"
         let how = isDithered(format) ? ", dithered (output: {dither: none} rounds)" : isPalette || bits < 8 ? "" : ", rounded"
         if bits < 8 || (bitDepth ?? 16 <= 8 && !isLowered) { return "\(stored)\(how), as the saver's options say" }
         return isLowered
