@@ -14,8 +14,8 @@ func module(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 }
 
 /// A stage library of `Plugins/`: a Swift target and the dynamic library that `dlopen` finds as `libaqt_NAME.so`.
-func plugin(_ target: String, folder: String, _ dependencies: [Target.Dependency]) -> Target {
-    .target(name: target, dependencies: dependencies, path: "Plugins/\(folder)", exclude: ["README.md"],
+func plugin(_ target: String, folder: String, _ dependencies: [Target.Dependency], pictures: [String] = []) -> Target {
+    .target(name: target, dependencies: dependencies, path: "Plugins/\(folder)", exclude: ["README.md"] + pictures,
             swiftSettings: strict + [.unsafeFlags(["-Xcc", "-fvisibility=hidden"])])
 }
 
@@ -40,6 +40,9 @@ let package = Package(
         .library(name: "aqt_onnx", type: .dynamic, targets: ["OnnxPlugin"]),
         .library(name: "aqt_kuwahara", type: .dynamic, targets: ["KuwaharaPlugin"]),
         .library(name: "aqt_halftone", type: .dynamic, targets: ["HalftonePlugin"]),
+        .library(name: "aqt_xdog", type: .dynamic, targets: ["LineDrawingPlugin"]),
+        .library(name: "aqt_dither", type: .dynamic, targets: ["DitherPlugin"]),
+        .library(name: "aqt_guided", type: .dynamic, targets: ["GuidedFilterPlugin"]),
     ],
     dependencies: [
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
@@ -76,6 +79,9 @@ let package = Package(
                 exclude: ["README.md"], cSettings: [.unsafeFlags(["-O3", "-fvisibility=hidden"])],
                 linkerSettings: [.linkedLibrary("m")]),
         plugin("HalftonePlugin", folder: "halftone", ["AquatintPlugin"]),
+        plugin("LineDrawingPlugin", folder: "xdog", ["AquatintPlugin"], pictures: ["xdog.jpg"]),
+        plugin("DitherPlugin", folder: "dither", ["AquatintPlugin"], pictures: ["dither.jpg"]),
+        plugin("GuidedFilterPlugin", folder: "guided", ["AquatintPlugin"], pictures: ["guided.jpg"]),
 
         // What tests of several modules share: networks made by chance, and damaged files.
         .target(name: "NetworkSamples", dependencies: ["ONNX", "Networks"], path: "Tests/NetworkSamples", swiftSettings: strict),

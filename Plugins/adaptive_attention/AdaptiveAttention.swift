@@ -5,6 +5,7 @@ import NeuralStages
 /// `adaptive_attention`: the picture times its self-attention, with trained weights.
 struct AdaptiveAttention: NetworkStage {
     static let id = "adaptive_attention"
+    static let licence = "MIT"
     static let doc = """
         Multiplies the picture by its self-attention, x * attention(x), with one gate per band or one for all. \
         Without a window the cost grows with the square of the number of pixels.

@@ -5,6 +5,7 @@ import NeuralStages
 /// `attention`: self-attention over positions with trained weights.
 struct Attention: NetworkStage {
     static let id = "attention"
+    static let licence = "MIT"
     static let doc = """
         Makes every pixel a mean of all pixels' values, weighted by how well its query fits their keys (self-attention). \
         Without a window the cost grows with the square of the number of pixels.

@@ -5,6 +5,7 @@ import NeuralStages
 /// `generator`: the generator of a GAN with trained weights.
 struct GeneratorStage: NetworkStage {
     static let id = "generator"
+    static let licence = "MIT"
     static let doc = """
         Repaints the picture with the generator of a GAN: four 3 x 3 convolutions, ReLU between them, Tanh at the end. \
         It keeps the size.

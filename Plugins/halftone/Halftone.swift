@@ -8,6 +8,7 @@ import AquatintPlugin
 /// solves for.
 struct Halftone: PixelStage {
     static let id = "halftone"
+    static let licence = "MIT"
     static let doc = """
         Prints the picture as halftone dots. Cyan, magenta, yellow and black screens at their own angles; a grey picture gets one \
         black screen.

@@ -5,6 +5,7 @@ import ContentHash
 /// says how pixels enter it.
 struct OnnxStage: NetworkStage {
     static let id = "onnx"
+    static let licence = "MIT"
     static let doc = "Runs an ONNX model. Any network from image to image, or from image to mask."
     static let inputs = [ImageInput()]
     static let parameters: [Parameter] = [

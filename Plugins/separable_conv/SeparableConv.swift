@@ -5,6 +5,7 @@ import NeuralStages
 /// `separable_conv`: a depthwise separable convolution with trained weights.
 struct SeparableConv: NetworkStage {
     static let id = "separable_conv"
+    static let licence = "MIT"
     static let doc = """
         Convolves each band by itself, then mixes the bands of each pixel (a depthwise separable convolution). \
         The size of the result is PyTorch's: floor((size + 2 * padding - kernel_size) / stride) + 1.

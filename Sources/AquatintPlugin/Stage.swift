@@ -9,7 +9,7 @@ public protocol Stage: Sendable {
     static var doc: String { get }
     /// The stage's own version.
     static var version: String { get }
-    /// The licence as an SPDX expression.
+    /// The licence as an SPDX expression, such as `MIT`; empty, as it is unless declared: not said.
     static var licence: String { get }
     /// The images it takes. The first is the running image of the pipeline.
     static var inputs: [ImageInput] { get }
@@ -26,7 +26,7 @@ public protocol Stage: Sendable {
 
 extension Stage {
     public static var version: String { "1.0.0" }
-    public static var licence: String { "MIT" }
+    public static var licence: String { "" }
     public static var inputs: [ImageInput] { [ImageInput()] }
     public static var parameters: [Parameter] { [] }
     public static var takesAlpha: Bool { false }

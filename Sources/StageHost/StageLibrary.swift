@@ -87,6 +87,7 @@ private enum VipsDescription {
     private static func notes(_ nickname: String) -> [String] {
         switch AlphaPolicy(operation: nickname) {
         case .premultiply: ["with alpha it runs premultiplied (alpha: raw switches that off)"]
+        case .coloursContinued: ["with alpha it runs on the colours alone, continued under transparent pixels (alpha: raw switches that off)"]
         case .coloursOnly: ["with alpha it runs on the colours alone (alpha: raw switches that off)"]
         case .pass: []
         }

@@ -68,10 +68,11 @@ public final class StageSession: Sendable {
             var isAway = ManagedColour.isAway(primary)
             for case .image(let reference) in arguments.values where !isAway { isAway = ManagedColour.isAway(try image(reference)) }
             if isAway { primary = try ManagedColour.joining(primary) }
+            primary = try WholeSamples.settled(primary, for: stage.name)
             func prepared(_ reference: ImageReference) throws(StageError) -> Image {
                 // The running input is the image that `in` names, not the previous result.
                 let other = try GreyPicture.settled(try image(reference))
-                return isAway ? try ManagedColour.joining(other) : other
+                return try WholeSamples.settled(isAway ? try ManagedColour.joining(other) : other, for: stage.name)
             }
             var own = try vipsArguments(stage, arguments), result: VipsStage.Result
             if LinearLight.operations.contains(stage.name), own.removeValue(forKey: LinearLight.parameter.name) == .bool(true) {

@@ -80,7 +80,7 @@ struct Schema: ParsableCommand {
 }
 
 struct Plugins: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Plug-ins.", subcommands: [List.self], defaultSubcommand: List.self)
+    static let configuration = CommandConfiguration(abstract: "Plug-ins.", subcommands: [List.self, New.self], defaultSubcommand: List.self)
 
     struct List: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List the plug-ins that are found, and why some are refused.")

@@ -20,6 +20,7 @@ import Testing
         #expect(stage.struct_size == UInt32(MemoryLayout<aqt_stage>.size))
         #expect(String(cString: stage.id) == "test.brighten")
         #expect(String(cString: stage.licence) == "Apache-2.0")
+        #expect(bytes.pointee.licence == nil, "a licence that the author did not choose is not made up")
         #expect(stage.kind == Int32(AQT_KIND_PIXEL))
         #expect(stage.threads == Int32(AQT_THREADS_FREE))
         #expect(stage.process != nil && stage.network == nil)

@@ -171,15 +171,30 @@ import Vips
         #expect(place.files("out") == ["d-1.png", "d-2.png"])
         #expect(try place.load("out/d-2.png").width == 333)
     }
+
+    @Test(.enabled(if: HostilePictureTests.has("pdfload"), "this libvips reads no PDF")) func `each page of a PDF is drawn at the width that is asked for, whatever size it says`() throws {
+        try place.write("d.pdf", PDF.pages([(100, 50), (300, 150), (60, 60)]))
+        try place.write("p.yaml", "version: 1\ninput: {pages: 2..3, untrusted: true, width: 600}\nstages: [flatten: {background: [255]}]\noutput: \"{stem}-{page}.png\"\n")
+        let outcome = try place.aquatint("run", "p.yaml", "d.pdf", "-o", "out")
+        #expect(outcome.status == 0, "\(outcome.error)")
+        let second = try place.load("out/d-2.png"), third = try place.load("out/d-3.png")
+        #expect([second.width, second.height] == [600, 300] && [third.width, third.height] == [600, 600])
+        try place.write("own.yaml", "version: 1\ninput: {pages: all, untrusted: true}\nstages: [flatten: {background: [255]}]\noutput: \"{stem}-{page}.png\"\n")
+        #expect(try place.aquatint("run", "own.yaml", "d.pdf", "-o", "own").status == 0)
+        #expect(try (1...3).map { try place.load("own/d-\($0).png").width } == [100, 300, 60])
+    }
 }
 
 enum PDF {
     /// Pages with a square each, in a file whose table of objects readers have to rebuild.
-    static func pages(_ count: Int, width: Int, height: Int) -> String {
+    static func pages(_ count: Int, width: Int, height: Int) -> String { pages(Array(repeating: (width, height), count: count)) }
+
+    static func pages(_ sizes: [(width: Int, height: Int)]) -> String {
+        let count = sizes.count
         let kids = (0..<count).map { "\(10 + 2 * $0) 0 R" }.joined(separator: " ")
         let pages = (0..<count).map { page in
             """
-            \(10 + 2 * page) 0 obj <</Type /Page /Parent 2 0 R /MediaBox [0 0 \(width) \(height)] /Contents \(11 + 2 * page) 0 R>> endobj
+            \(10 + 2 * page) 0 obj <</Type /Page /Parent 2 0 R /MediaBox [0 0 \(sizes[page].width) \(sizes[page].height)] /Contents \(11 + 2 * page) 0 R>> endobj
             \(11 + 2 * page) 0 obj <</Length 28>> stream
             1 0 0 rg \(10 + page) 10 20 20 re f  \nendstream endobj
 

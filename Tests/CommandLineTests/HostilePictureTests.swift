@@ -64,6 +64,15 @@ import Vips
         #expect(narrow.status == 1 && narrow.error.contains("has 60000 x 60000 pixels, more than the 100000000 of limits.max_pixels"), "\(narrow.error)")
     }
 
+    @Test func `a picture beyond the limits is refused before its damage is looked for`() throws {
+        // Whole, and nearly nothing on the disk, but all of it would have to be decoded.
+        try place.write("in/vast.pgm", "P5\n90000 90000\n255\n")
+        #expect(truncate(place("in/vast.pgm"), 19 + 90_000 * 90_000) == 0)
+        try place.write("keep.yaml", "version: 1\ninput: {on_damage: keep}\nlimits: {max_pixels: 1M, timeout: 1s}\nstages: [invert]\noutput: \"{stem}.png\"\n")
+        let outcome = try place.aquatint("run", "keep.yaml", "in", "-o", "out")
+        #expect(outcome.status == 1 && outcome.error.contains("failed in/vast.pgm: has 90000 x 90000 pixels, more than the 1000000 of limits.max_pixels"), "\(outcome.error)")
+    }
+
     @Test func `an animation of thousands of large frames is refused where all are asked for, and costs one frame otherwise`() throws {
         try place.write("in/many.gif", Self.gif(4000, frames: 2000))
         let all = try place.aquatint("run", "all.yaml", "in", "-o", "all")

@@ -77,6 +77,52 @@ import Vips
         #expect(try place.aquatint("stages", "resize").output.contains("linear"))
     }
 
+    @Test(arguments: ["invert: {}", "gamma: {exponent: 1.5}", "icc_transform: srgb", "embed: {x: 4, y: 4, width: 100, height: 80, extend: white}"])
+    func `a stage of libvips does with what a plug-in has made as with a file of it`(_ stage: String) throws {
+        for input in ["cut.png", "deep.png"] {
+            let name = stem(input)
+            _ = try run("\"made.png\"", input, stages: "stages: [{kuwahara: {radius: 2}}]\n")
+            try FileManager.default.copyItem(atPath: place("out/made.png"), toPath: place("made-\(name).png"))
+            _ = try run("\"apart.png\"", "made-\(name).png", stages: "stages: [{\(stage)}]\n")
+            _ = try run("\"at-once.png\"", input, stages: "stages: [{kuwahara: {radius: 2}}, {\(stage)}]\n")
+            let apart = try place.load("out/apart.png"), atOnce = try place.load("out/at-once.png")
+            #expect(apart.format == atOnce.format && apart.bands == atOnce.bands, "\(input): \(apart), \(atOnce)")
+            let most = zip(try apart.bytes(), try atOnce.bytes()).map { abs(Int($0) - Int($1)) }.max() ?? 255
+            #expect(apart.format == .uchar ? most <= 1 : true, "\(input): \(most)")
+            let difference = try Operation.image("abs", ["in": .image(Operation.image("subtract", ["left": .image(apart), "right": .image(atOnce)]))])
+            guard case .double(let largest)? = try Operation.call("max", ["in": .image(difference)])["out"] else { throw VipsError(message: "no number") }
+            #expect(largest <= (apart.format == .uchar ? 1 : 4), "\(input): \(largest)")
+        }
+    }
+
+    private func stem(_ name: String) -> String { String(name.prefix { $0 != "." }) }
+
+    @Test(arguments: ["sobel", "canny", "compass: {mask: [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]}", "sharpen: {sigma: 1.5}"])
+    func `an opaque picture keeps its alpha where differences are taken, and its colours are those without alpha`(_ stage: String) throws {
+        let colours = try Picture.make(64, 48)
+        try colours.save(place("plain.png"))
+        let cover = try Image.samples([UInt8](repeating: 255, count: 64 * 48), width: 64, height: 48, bands: 1, format: .uchar, interpretation: .blackAndWhite)
+        try Operation.image("bandjoin", ["in": .images([colours, cover])]).save(place("opaque.png"))
+        let stages = "stages: [{\(stage.contains(":") ? stage : stage + ": {}")}]\n"
+        _ = try run("\"{stem}-out.png\"", "plain.png", stages: stages)
+        _ = try run("\"{stem}-out.png\"", "opaque.png", stages: stages)
+        let plain = try place.load("out/plain-out.png").bytes(), opaque = try place.load("out/opaque-out.png").bytes()
+        #expect(opaque.indices.filter { $0 % 4 == 3 }.allSatisfy { opaque[$0] == 255 })
+        #expect(opaque.indices.filter { $0 % 4 != 3 }.map { opaque[$0] } == plain)
+    }
+
+    @Test func `a soft edge of one colour stays of that colour when it is sharpened`() throws {
+        var samples: [UInt8] = []
+        for _ in 0..<48 { for x in 0..<64 { samples += x < 20 ? [9, 200, 3, 0] : [230, 230, 230, UInt8(min(255, (x - 19) * 20))] } }
+        try Image.samples(samples, width: 64, height: 48, bands: 4, format: .uchar, interpretation: .srgb).save(place("soft.png"))
+        _ = try run("\"{stem}.png\"", "soft.png", stages: "stages: [sharpen: {sigma: 1.5}]\n")
+        let made = try place.load("out/soft.png").bytes()
+        for index in stride(from: 0, to: made.count, by: 4) {
+            #expect(made[index + 3] == samples[index + 3])
+            if made[index + 3] > 0 { #expect(made[index..<(index + 3)].allSatisfy { abs(Int($0) - 230) <= 2 }) }
+        }
+    }
+
     @Test(.enabled(if: Program.hasEngine, "there is no inference engine: run make setup"))
     func `sixteen bits go through a network, and grey stays grey`() throws {
         var samples: [UInt8] = []

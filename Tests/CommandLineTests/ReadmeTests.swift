@@ -9,7 +9,7 @@ import Testing
         return text.components(separatedBy: "```\(language)\n").dropFirst().compactMap { $0.components(separatedBy: "\n```").first }
     }
 
-    private static let documents = ["README.md"] + ["adaptive_attention", "attention", "generator", "halftone", "kuwahara", "onnx", "separable_conv"]
+    private static let documents = ["README.md"] + ["adaptive_attention", "attention", "dither", "generator", "guided", "halftone", "kuwahara", "onnx", "separable_conv", "xdog"]
         .map { "Plugins/\($0)/README.md" }
 
     @Test("every pipeline in a README is good", arguments: documents) func pipelinesAreGood(_ document: String) throws {

@@ -81,6 +81,20 @@ import Vips
         #expect(events.images.first?.failure?.message.contains("(primaries 9, transfer 1 of ITU-T H.273) are neither sRGB nor Display P3") == true)
     }
 
+    @Test func `colours are found where all pages are asked for, too`() throws {
+        try png("hdr.png", primaries: 9, transfer: 16)
+        try png("p3.png", primaries: 12, transfer: 13)
+        var bytes = try saved(try Picture.make(), "ultra.jpg")
+        bytes.insert(contentsOf: Self.xmp(Self.ultraHDR), at: 2)
+        _ = try write("ultra.jpg", bytes)
+        let events = Events()
+        let summary = try run("input: {pages: all}\nstages: [invert]", ["hdr.png", "p3.png", "ultra.jpg"], in: folder, events: events)
+        #expect(summary.failed == 1 && summary.done == 2)
+        #expect(events.images.first?.failure?.message.hasPrefix("its colours are HDR (PQ of ITU-R BT.2100)") == true)
+        #expect(try Image.load(folder("out/p3.png")).blob("icc-profile-data") != nil)
+        #expect(events.notes == ["has a gain map for HDR screens, which is dropped: the result is its SDR picture"])
+    }
+
     @Test func `a gain map is dropped, and the run and the metadata say so`() throws {
         var bytes = try saved(try Picture.make(), "ultra.jpg")
         bytes.insert(contentsOf: Self.xmp(Self.ultraHDR), at: 2)
@@ -127,6 +141,10 @@ import Vips
         let path = try write("apple.jpg", bytes)
         #expect(FileColour(path: path, loader: "jpegload", profile: nil).hasGainMap)
         #expect(!FileColour(path: folder("first.jpg"), loader: "jpegload", profile: nil).hasGainMap)
+        // A file has one index. Hundreds of them, all read, would take seconds.
+        let empty = Self.segment(0xE2, Array("MPF\0MM".utf8) + [UInt8](repeating: 0, count: 30))
+        let twice = [0xFF, 0xD8] + empty + Self.segment(0xE2, index(offset: first.count + length - 10)) + first.dropFirst(2) + second
+        #expect(!FileColour(path: try write("twice.jpg", twice), loader: "jpegload", profile: nil).hasGainMap)
     }
 
     @Test func `the colours of AVIF and HEIC are those of the primary item`() throws {
@@ -137,6 +155,19 @@ import Vips
         #expect(plain.hdrName == nil && plain.primaries == 9 && plain.transfer == 13 && !plain.hasGainMap)
         #expect(try read(Self.heic(transfer: 13, items: Self.box("infe", [2, 0, 0, 0, 0, 3, 0, 0] + Array("tmap".utf8)))).hasGainMap)
         #expect(try read(Self.heic(transfer: 13) + Self.box("mdat", [1, 2])).transfer == 13)
+    }
+
+    @Test func `a box whose size takes 64 bits is read as any other`() throws {
+        let plain = Self.heic(transfer: 16)
+        let place = 16, size = plain.count - place
+        let wide = plain[..<place] + Self.big(1, 4) + plain[(place + 4)..<(place + 8)] + Self.big(size + 8, 8) + plain[(place + 8)...]
+        #expect(FileColour(path: try write("wide.heic", Array(wide)), loader: "heifload", profile: nil).hdrName == "PQ")
+    }
+
+    @Test func `fill bytes before a marker do not end the search`() throws {
+        var bytes = try saved(try Picture.make(), "filled.jpg")
+        bytes.insert(contentsOf: [0xFF, 0xFF, 0xFF] + Self.xmp(Self.ultraHDR), at: 2)
+        #expect(FileColour(path: try write("filled.jpg", bytes), loader: "jpegload", profile: nil).hasGainMap)
     }
 
     @Test func `a profile may say it, too`() {

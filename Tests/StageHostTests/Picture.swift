@@ -44,7 +44,7 @@ extension StageInstance {
     /// Runs a pixel stage with one input over a picture, in tiles of the output of that size.
     ///
     /// Each input tile is a block of its own with exactly the pixels that the plan asks for, so a stage that reads more of the
-    /// picture gets other results with other tiles. Strides are larger than packed ones.
+    /// picture gets other results with other tiles. Strides are larger than packed ones. Past its edges the picture goes on (replicate).
     func run(_ picture: Picture, tile: (width: Int, height: Int)? = nil) throws -> Picture {
         let plan = try plan([picture.image(space: picture.bands == 1 ? .grey : .srgb)])
         let output = plan.output!
@@ -68,7 +68,8 @@ extension PluginPlan {
         var output = [Float](repeating: .nan, count: resultRow * rect.height)
         for y in 0..<source.height {
             for i in 0..<source.width * picture.bands {
-                input[y * sourceRow + i] = picture.samples[((source.y + y) * picture.width + source.x) * picture.bands + i]
+                let column = min(max(source.x + i / picture.bands, 0), picture.width - 1), row = min(max(source.y + y, 0), picture.height - 1)
+                input[y * sourceRow + i] = picture[column, row, i % picture.bands]
             }
         }
         try input.withUnsafeMutableBytes { input in

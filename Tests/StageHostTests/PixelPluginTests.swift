@@ -25,6 +25,10 @@ struct Use: CustomTestStringConvertible, Sendable {
         Use("halftone", ["cell": .double(2), "shape": .choice("diamond"), "angles": .doubles([-20, 200, 7, 33])], bands: 3),
         Use("halftone", ["cell": .double(13), "paper": .colour([1, 0.9, 0.8])], bands: 1),
         Use("halftone", ["cell": .double(5)], bands: 1),
+        Use("dither", ["levels": .int(3)], bands: 3), Use("dither", ["method": .choice("noise")], bands: 1),
+        Use("dither", ["method": .choice("noise"), "palette": .string("000000 ff0000 00ffff ffffff")], bands: 3),
+        Use("guided", ["radius": .int(3)], bands: 3), Use("guided", ["radius": .int(9), "detail": .double(2)], bands: 2),
+        Use("xdog", [:], bands: 3), Use("xdog", ["sigma": .double(0.4), "ink": .colour([0, 0, 0])], bands: 1), Use("xdog", ["sigma": .double(4)], bands: 1),
     ]
 }
 

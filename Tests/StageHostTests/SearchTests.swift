@@ -87,7 +87,7 @@ struct SearchTests {
     @Test func `the shipped plug-ins of the build directory are found`() {
         let plugins = PluginSearch(option: [], environment: [:], executable: "\(BuiltPlugins.directory)/aquatint")
             .load(host: BuiltPlugins.host)
-        for id in ["kuwahara", "halftone", "onnx"] { #expect(plugins.stages[id] != nil, "\(plugins.reports)") }
+        for id in ["kuwahara", "halftone", "dither", "guided", "xdog", "onnx"] { #expect(plugins.stages[id] != nil, "\(plugins.reports)") }
         #expect(plugins.conflicts.isEmpty)
     }
 }

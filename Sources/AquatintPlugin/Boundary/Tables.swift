@@ -51,7 +51,7 @@ extension Stage {
         stage.id = arena.place(text: id)
         stage.version = arena.place(text: version)
         stage.doc = arena.place(text: doc)
-        stage.licence = arena.place(text: licence)
+        stage.licence = licence.isEmpty ? nil : arena.place(text: licence)
         stage.inputs = UnsafePointer(arena.place(nullTerminated: inputs.map { UnsafePointer(arena.place($0.exported(in: arena))) }))
         stage.params = UnsafePointer(arena.place(nullTerminated: parameters.map {
             UnsafePointer(arena.place($0.exported(in: arena)))

@@ -1,5 +1,3 @@
-internal import Glibc
-
 /// What a file says of its colours that libvips does not read: code points of ITU-T H.273 (PNG's `cICP`, `nclx` of AVIF and HEIC, ICC's `cicp`), and gain maps.
 ///
 /// Only headers are read, each place and length checked: files come from anywhere.
@@ -47,13 +45,22 @@ struct FileColour: Equatable {
     // MARK: JPEG
 
     private mutating func readJPEG(_ file: FileBytes) {
-        var place = 2
+        var place = 2, hasIndex = false
         for _ in 0..<1000 {
-            guard let head = file.read(place, 4), head[0] == 0xFF, head[1] != 0xDA, let length = head.number(2, 2), length >= 2 else { return }
+            guard let head = file.read(place, 4), head[0] == 0xFF else { return }
+            // Any number of fill bytes may stand before a marker (ITU-T T.81, B.1.1.2).
+            if head[1] == 0xFF {
+                place += 1
+                continue
+            }
+            guard head[1] != 0xDA, let length = head.number(2, 2), length >= 2 else { return }
             if head[1] == 0xE1 || head[1] == 0xE2, let body = file.read(place + 4, length - 2) {
                 if Self.hasGainMap(body) { hasGainMap = true }
-                // Offsets of the further pictures count from behind the segment's name (CIPA DC-007).
-                if body.starts(with: Array("MPF\0".utf8)), Self.pictures(Array(body.dropFirst(4))).contains(where: { Self.isGainMap(file, at: place + 8 + $0) }) { hasGainMap = true }
+                // Offsets of the further pictures count from behind the segment's name (CIPA DC-007). A file has one such index.
+                if !hasIndex, body.starts(with: Array("MPF\0".utf8)) {
+                    hasIndex = true
+                    if Self.pictures(Array(body.dropFirst(4))).contains(where: { Self.isGainMap(file, at: place + 8 + $0) }) { hasGainMap = true }
+                }
             }
             place += 2 + length
         }
@@ -96,10 +103,11 @@ struct FileColour: Equatable {
         var place = 0
         for _ in 0..<100 {
             guard let head = file.read(place, 16, orLess: true), let name = head.text(4, 4), var length = head.number(0, 4) else { return }
-            if length == 1 { length = head.number(8, 8) ?? 0 }
-            guard length >= 8 else { return }
+            var before = 8
+            if length == 1 { (length, before) = (head.number(8, 8) ?? 0, 16) }
+            guard length >= before else { return }
             if name == "meta" {
-                if length <= Self.mostHeader, let body = file.read(place + 8, length - 8) { readMeta(body) }
+                if length <= Self.mostHeader, let body = file.read(place + before, length - before) { readMeta(body) }
                 return
             }
             let (next, overflow) = place.addingReportingOverflow(length)
@@ -178,44 +186,7 @@ struct FileColour: Equatable {
     }
 }
 
-/// Parts of a file, read as they are asked for; its first block is kept, where most of them lie.
-private final class FileBytes {
-    private let descriptor: Int32
-    private let head: [UInt8]
-
-    init?(_ path: String) {
-        descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return nil }
-        head = Self.read(descriptor, 0, 4096)
-    }
-
-    deinit { close(descriptor) }
-
-    func read(_ place: Int, _ count: Int, orLess: Bool = false) -> [UInt8]? {
-        guard place >= 0, count >= 0 else { return nil }
-        if count <= head.count - place { return Array(head[place..<place + count]) }
-        let bytes = Self.read(descriptor, place, count)
-        return !bytes.isEmpty && (orLess || bytes.count == count) ? bytes : nil
-    }
-
-    private static func read(_ descriptor: Int32, _ place: Int, _ count: Int) -> [UInt8] {
-        // A length comes from the file: no more is set aside than the file has.
-        var status = stat()
-        guard fstat(descriptor, &status) == 0, place < Int(status.st_size) else { return [] }
-        return [UInt8](unsafeUninitializedCapacity: min(count, Int(status.st_size) - place)) { buffer, initialized in
-            initialized = max(0, pread(descriptor, buffer.baseAddress, buffer.count, off_t(place)))
-        }
-    }
-}
-
 extension [UInt8] {
-    /// An unsigned integer of 1 to 8 bytes; nil where it is not there, or too large.
-    fileprivate func number(_ place: Int, _ count: Int, isLittle: Bool = false) -> Int? {
-        guard place >= 0, place <= self.count - count else { return nil }
-        let bytes = self[place..<place + count]
-        return Int(exactly: (isLittle ? Array(bytes.reversed()) : Array(bytes)).reduce(UInt64(0)) { $0 << 8 | UInt64($1) })
-    }
-
     fileprivate func text(_ place: Int, _ count: Int) -> String? {
         guard place >= 0, place <= self.count - count else { return nil }
         return String(decoding: self[place..<place + count], as: UTF8.self)

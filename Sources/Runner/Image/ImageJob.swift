@@ -31,7 +31,6 @@ struct ImageJob {
     }
 
     private func make(_ clock: inout JobClock, _ committing: () -> Void) throws(ImageFailure) -> MadeImage {
-        let damage = try keptDamage()
         // Before it is opened: what comes later is told by its time.
         let before = FileStatus(planned.input.path)
         let opened: InputImage, prepared: [PreparedOutput]
@@ -40,6 +39,8 @@ struct ImageJob {
         } catch {
             throw error.endingRun(FullDisk(error.message, output: nil))
         }
+        // Not before its size was found to be within the limits.
+        let damage = try keptDamage()
         noteUnreadMetadata(of: opened)
         clock.begin("save")
         var transaction = OutputTransaction()
@@ -89,10 +90,14 @@ struct ImageJob {
               let options = try? InputImage.loaderOptions(loader, session.request) else { return nil }
         // Frames of an animation are decoded in their order, pages one by one: they may have different sizes.
         let pages = session.pipeline.input.pages == .first ? [nil] : InputPages.taken(planned.input.path, loader, options, session.request)
-        if ["gifload", "webpload"].contains(loader), pages.count > 1 { return InputDamage.find(planned.input.path, loader, options.merging(["n": -1]) { $1 }) }
-        return pages.lazy.compactMap { page in
-            InputDamage.find(planned.input.path, loader, page.map { options.merging(["page": .int($0 - 1)]) { $1 } } ?? options)
-        }.first
+        if ["gifload", "webpload"].contains(loader), pages.count > 1, let last = pages.last ?? nil {
+            return try InputDamage.find(planned.input.path, loader, options.merging(["n": .int(last)]) { $1 }, context)
+        }
+        for page in pages {
+            let options = page.map { options.merging(["page": .int($0 - 1)]) { $1 } } ?? options
+            if let damage = try InputDamage.find(planned.input.path, loader, options, context) { return damage }
+        }
+        return nil
     }
 
     /// The input and its outputs, not computed yet. It is decoded from top to bottom where the pipeline allows that and no network wants to see parts of it first.

@@ -21,7 +21,10 @@ struct InputColour {
                 guard primaries == 12, Self.srgbTransfers.contains(transfer) else {
                     throw ImageFailure("load", "its colours (primaries \(primaries), transfer \(transfer) of ITU-T H.273) are neither sRGB nor Display P3, and it has no profile: embed one, or convert it first")
                 }
-                found = Self.displayP3
+                guard let p3 = Self.displayP3 else {
+                    throw ImageFailure("load", "its colours are Display P3 without a profile, and this libvips has none for them (it was built without lcms): embed one, or convert it to sRGB first")
+                }
+                found = p3
             }
         }
         profile = found

@@ -1,3 +1,4 @@
+internal import Glibc
 internal import PipelineLanguage
 internal import StageHost
 internal import Vips
@@ -8,19 +9,29 @@ enum InputDamage {
     ///
     /// The file is decoded for that, and thrown away: a loader that goes on past damage says nothing, and one that stops gives no pixels.
     ///
-    /// - Parameter options: of the loader, as the image will be opened with.
-    static func find(_ path: String, _ loader: String, _ options: [String: Argument]) -> String? {
+    /// - Parameters:
+    ///   - options: of the loader, as the image was opened with: within the pipeline's limits.
+    ///   - context: ends it where the image is given up.
+    /// - Throws: where it was not decoded as far as it could have been: it is given up, or this machine has no room or no files left.
+    static func find(_ path: String, _ loader: String, _ options: [String: Argument], _ context: ImageContext) throws(ImageFailure) -> String? {
         guard case .string("none")? = options["fail_on"] else { return nil }
         var strict = options
         strict["fail_on"] = "error"
         do throws(VipsError) {
             let image = try Image.load(path, loader: loader, access: .sequential, options: strict)
-            try image.decodeAndDrop()
+            try image.onProgress { _, _ in !context.isCancelled }.decodeAndDrop()
             return nil
         } catch {
+            if context.isCancelled { throw ImageFailure("cancelled", "given up") }
+            if isOfTheMachine(error.message) { throw ImageFailure("load", "whether it is damaged could not be found out: \(error.message)") }
             let start = "cannot read '\(path)': "
             return error.message.hasPrefix(start) ? String(error.message.dropFirst(start.count)) : error.message
         }
+    }
+
+    /// Whether an error tells of what this machine lacks, and nothing of the file.
+    static func isOfTheMachine(_ message: String) -> Bool {
+        [EMFILE, ENFILE, ENOMEM].contains { message.contains(String(cString: strerror($0))) } || message.lowercased().contains("out of memory")
     }
 
     /// Why a file that no loader of pictures takes is none, where it begins as one.

@@ -30,10 +30,11 @@ struct InputImage {
         do {
             var options = try loaderOptions(loader, session.request)
             try UnreadFrames.check(path, loader, pipeline.input.pages, context)
-            if let scale = try Drawing.scale(path, loader, pipeline.input, options) { options["scale"] = .double(scale) }
-            let isSeveral = pipeline.input.pages != .first
-            if isSeveral { return try severalPages(path, loader, options, session, context) }
-            let shrink = ShrinkOnLoad(session), streaming = StreamingCheck(session)
+            if pipeline.input.pages != .first { return try severalPages(path, loader, options, session, context) }
+            let scale = try Drawing.scale(path, loader, pipeline.input, options)
+            if let scale { options["scale"] = .double(scale) }
+            // `thumbnail` opens the file by itself, at a size of its own.
+            let shrink = scale == nil ? ShrinkOnLoad(session) : nil, streaming = StreamingCheck(session)
             // Opened once where that will do: only a picture that has to be turned is read in another order.
             let isStreamed = isStreamable && shrink == nil && streaming.allows
             let header = try Image.load(path, loader: loader, access: isStreamed ? .sequential : .random, options: options)
@@ -59,11 +60,7 @@ struct InputImage {
             if isStreamed == isTurned, isStreamable, streaming.allows {
                 image = try Image.load(path, loader: loader, access: isTurned ? .random : .sequential, options: options)
             }
-            // Pages first: turned as one tall image they would lie side by side.
-            var frames: [Image] = []
-            for page in try split(image) { frames.append(try colour.applied(to: try decoded(page, isUpright: !isTurned))) }
-            // Each was opened or made here.
-            for frame in frames { frame.tagAsOpened() }
+            let frames = try frames(of: image, colour, isTurned: isTurned)
             return InputImage(frames: frames, facts: facts, format: frames.first?.format ?? image.format, loader: loader, animation: Animation(header, pages: nil))
         } catch let error as ImageFailure {
             throw error
@@ -78,6 +75,16 @@ struct InputImage {
         } catch {
             throw ImageFailure("load", "\(error)")
         }
+    }
+
+    /// The pages of an image that was just opened, as the stages get them.
+    static func frames(of image: Image, _ colour: InputColour, isTurned: Bool) throws(VipsError) -> [Image] {
+        var frames: [Image] = []
+        // Pages first: turned as one tall image they would lie side by side.
+        for page in try split(image) { frames.append(try colour.applied(to: try decoded(page, isUpright: !isTurned))) }
+        // Each was opened or made here.
+        for frame in frames { frame.tagAsOpened() }
+        return frames
     }
 
     /// Packed formats taken apart, and the EXIF rotation applied.

@@ -155,7 +155,7 @@ struct NetworkStageImage: Sendable {
         let typed = try VipsStage.unary("copy", image, ["interpretation": .string(interpretation.rawValue)])
         guard case .picture(let white) = scale else { return typed }
         do {
-            return try typed.settingFields([(PictureScale.field, .double(white))])
+            return try typed.settingFields([(PictureScale.field, .double(white)), (WholeSamples.field, .int(1))])
         } catch {
             throw .vips(error)
         }

@@ -7,6 +7,8 @@
 enum AlphaPolicy {
     /// Positions are mixed: premultiply, run on all bands, unpremultiply.
     case premultiply
+    /// Differences of neighbours are taken: weighted by alpha, its edge would be one of the picture. Colour bands only, continued under transparent pixels, alpha joined again.
+    case coloursContinued
     /// Values are mapped: colour bands only, alpha joined again.
     case coloursOnly
     /// Pixels move as they are, or the operation knows about alpha itself.
@@ -19,6 +21,7 @@ enum AlphaPolicy {
     private static let table: [String: AlphaPolicy] = {
         var table: [String: AlphaPolicy] = [:]
         for name in premultiplied { table[name] = .premultiply }
+        for name in differences { table[name] = .coloursContinued }
         for name in mapped { table[name] = .coloursOnly }
         return table
     }()
@@ -26,9 +29,11 @@ enum AlphaPolicy {
     // thumbnail, thumbnail_image, mapim, affine, and similarity and rotate on top of it, are not here: they premultiply by themselves, and twice is wrong.
     static let premultiplied = [
         "resize", "reduce", "reduceh", "reducev", "shrink", "shrinkh", "shrinkv",
-        "quadratic", "gaussblur", "sharpen", "conv", "conva", "convasep", "convf", "convi", "convsep", "compass", "sobel", "canny",
-        "rank", "morph",
+        "quadratic", "gaussblur", "conv", "conva", "convasep", "convf", "convi", "convsep", "rank", "morph",
     ]
+
+    // libvips' sharpen works in LabS, which would also cut a deep alpha to 8 bits.
+    static let differences = ["sharpen", "compass", "sobel", "canny"]
 
     static let mapped = [
         "invert", "linear", "gamma", "math", "math2_const", "maplut", "colourspace", "icc_transform", "round", "sign", "abs",

@@ -52,7 +52,7 @@ struct PixelStageImage {
             let columns = (output.width + cell.width - 1) / cell.width
             let cached = try lazy.tileCache(tileWidth: cell.width, tileHeight: cell.height, maxTiles: 2 * columns + 2)
             guard isPicture, target.format == .float, let white else { return cached }
-            return try cached.settingFields([(PictureScale.field, .double(white))])
+            return try cached.settingFields([(PictureScale.field, .double(white)), (WholeSamples.field, .int(1))])
         } catch {
             throw .vips(error)
         }

@@ -43,6 +43,14 @@ public enum VipsStage {
             var result = try split(call(nickname, converted, outputs))
             if let image = result.image { result.image = try joinAlpha(image, alpha, from: input) }
             return result
+        case .coloursContinued:
+            // Read twice where something is transparent.
+            let source: Image
+            do { source = input.isStreamed ? try input.kept(memoryBudget: keptAtMost) : input } catch { throw .host("\(error)") }
+            converted[main] = .image(try ExtendedColours.of(source, isComputed: true, memoryBudget: keptAtMost))
+            var result = try split(call(nickname, converted, outputs))
+            if let image = result.image { result.image = try joinAlpha(image, try splitAlpha(source).alpha, from: source) }
+            return result
         case .premultiply:
             let white = PictureScale(of: input).white ?? input.double(PictureScale.field) ?? 255
             // What libvips would give: a convolution of integers may well be floats below zero.
@@ -58,6 +66,9 @@ public enum VipsStage {
             return result
         }
     }
+
+    /// Bytes of a picture in memory; a larger one goes to a temporary file.
+    private static let keptAtMost = 256 << 20
 
     /// The colour bands and the alpha band.
     static func splitAlpha(_ image: Image) throws(StageError) -> (colours: Image, alpha: Image) {

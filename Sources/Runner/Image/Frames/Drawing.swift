@@ -33,4 +33,17 @@ enum Drawing {
         }
         return scale
     }
+
+    /// Whether the pages of these numbers, from 1, have the same size.
+    ///
+    /// Each is opened for that, and let go: hundreds that are open at once take as many files.
+    static func areOfOneSize(_ pages: ClosedRange<Int>, _ path: String, _ loader: String, _ options: [String: Argument]) -> Bool {
+        func size(_ page: Int) -> [Int]? {
+            // Large, since sizes are rounded to pixels.
+            let fine: [String: Argument] = ["page": .int(page - 1), "n": 1, "scale": 16]
+            return (try? Image.load(path, loader: loader, options: options.merging(fine) { $1 })).map { [$0.width, $0.height] }
+        }
+        guard pages.count > 1, let first = size(pages.lowerBound) else { return pages.count == 1 }
+        return pages.dropFirst().allSatisfy { size($0) == first }
+    }
 }

@@ -16,13 +16,7 @@ enum InputPages {
     /// Pages that a file has. What libvips calls pages of a JPEG 2000, a slide or a pyramidal TIFF is the one picture at smaller sizes.
     static func count(of header: Image, _ path: String, _ loader: String, _ request: RunRequest) -> Int {
         guard request.library.catalogue.codec(loader)?.parameter("n") != nil else { return 1 }
-        return header.pagesInFile > 1 && loader == "tiffload" && isPyramid(path, header) ? 1 : header.pagesInFile
-    }
-
-    /// Whether the second page is the first at half its size.
-    private static func isPyramid(_ path: String, _ header: Image) -> Bool {
-        guard let second = try? Image.load(path, loader: "tiffload", options: ["page": 1]) else { return false }
-        return header.width > 2 && abs(second.width * 2 - header.width) <= 1 && abs(second.height * 2 - header.height) <= 1
+        return header.pagesInFile > 1 && loader == "tiffload" && TIFFPages(path)?.areSizesOfTheFirst(header.pagesInFile) == true ? 1 : header.pagesInFile
     }
 
     /// The pages that have outputs of their own; nil where no output is named by its page, or just one page is taken.
@@ -55,43 +49,57 @@ extension InputImage {
         if case .range(let wanted) = pipeline.input.pages, wanted.upperBound > count {
             context.note("has \(count == 1 ? "one page" : "\(count) pages"): those behind the last are not there")
         }
-        let opened = try self.pages(pages, path, loader, options, session, first)
-        let isTurned = pipeline.input.autorot && first.orientation > 1
+        if count == 1, first.pagesInFile > 1, loader == "tiffload" {
+            let smaller = first.pagesInFile - 1
+            context.note("has its picture at \(smaller) smaller size\(smaller == 1 ? "" : "s"), too, as it says itself: \(smaller == 1 ? "this is no page" : "these are no pages")")
+        }
+        let opened = try self.opened(pages, path, loader, options, session, first)
         var frames: [Image] = []
-        for page in opened {
-            try pipeline.limits.check(page, "has")
-            frames.append(try decoded(page, isUpright: !isTurned).taggedAsOpened())
+        for image in opened {
+            let colour = try InputColour(image, path: path, loader: loader, context: context)
+            frames += try self.frames(of: image, colour, isTurned: pipeline.input.autorot && image.orientation > 1)
         }
         var facts = ImageFacts(opened[0])
         facts.pages = count
-        if isTurned, first.orientation >= 5 { swap(&facts.width, &facts.height) }
+        if pipeline.input.autorot, opened[0].orientation >= 5 { swap(&facts.width, &facts.height) }
         return InputImage(frames: frames, facts: facts, format: frames[0].format, loader: loader, animation: Animation(first, pages: Array(pages)))
     }
 
-    /// One image for each page.
-    private static func pages(_ pages: ClosedRange<Int>, _ path: String, _ loader: String, _ options: [String: Argument], _ session: RunSession, _ first: Image) throws -> [Image] {
-        guard let codec = session.library.catalogue.codec(loader), codec.parameter("n") != nil, codec.parameter("page") != nil else { return [first] }
-        func load(_ page: Int, _ count: Int) throws -> Image {
-            var options = options
-            options["page"] = .int(page - 1)
-            options["n"] = .int(count)
-            return try Image.load(path, loader: loader, options: options)
+    /// The pages in one tall image, or an image for each.
+    private static func opened(_ pages: ClosedRange<Int>, _ path: String, _ loader: String, _ options: [String: Argument], _ session: RunSession, _ first: Image) throws -> [Image] {
+        let limits = session.pipeline.limits
+        func checked(_ more: [String: Argument]) throws -> Image {
+            var options = options.merging(more) { $1 }
+            let scale = try Drawing.scale(path, loader, session.pipeline.input, options)
+            if let scale { options["scale"] = .double(scale) }
+            let image = more.isEmpty && scale == nil ? first : try Image.load(path, loader: loader, options: options)
+            try limits.check(image, "has")
+            try limits.checkCompression(of: image, fileBytes: FileStatus(path)?.size ?? 0)
+            return image
+        }
+        guard let codec = session.library.catalogue.codec(loader), codec.parameter("n") != nil, codec.parameter("page") != nil else { return [try checked([:])] }
+        func load(_ page: Int, _ count: Int) throws -> Image { try checked(["page": .int(page - 1), "n": .int(count)]) }
+        // libvips draws all pages of a PDF at one scale and pads them to one width, and turns all of a TIFF as the first of them says.
+        let isUneven = switch loader {
+        case "pdfload": !Drawing.areOfOneSize(pages, path, loader, options)
+        case "tiffload": session.pipeline.input.autorot && TIFFPages(path)?.areTurnedAlike(pages) == false
+        default: false
         }
         do {
-            let tall = try load(pages.lowerBound, pages.count)
-            try session.pipeline.limits.check(tall, "has")
-            try session.pipeline.limits.checkCompression(of: tall, fileBytes: FileStatus(path)?.size ?? 0)
-            if tall.pageCount == pages.count { return try split(tall) }
+            if pages.count == 1 || !isUneven {
+                let tall = try load(pages.lowerBound, pages.count)
+                if tall.pageCount == pages.count { return [tall] }
+            }
         } catch let error as VipsError {
             // Frames of an animation stand on those before them: they are one picture to its loader.
-            if ["gifload", "webpload"].contains(loader) { throw error }
+            if pages.count == 1 || ["gifload", "webpload"].contains(loader) { throw error }
         }
-        // Of different sizes, which libvips refuses in a TIFF, and pads in a PDF.
+        // One by one, as those of different sizes, too, which libvips refuses in a TIFF.
         var pixels = 0
         return try pages.map { number in
             let page = try load(number, 1)
             pixels += page.width * page.height
-            try session.pipeline.limits.check(pixels, "has \(pages.count) pages with")
+            try limits.check(pixels, "has \(pages.count) pages with")
             return page
         }
     }

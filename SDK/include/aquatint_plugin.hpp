@@ -1,0 +1,1 @@
+../../Sources/CAquatintPlugin/include/aquatint_plugin.hpp
