@@ -20,12 +20,18 @@ struct OutputMetadata {
             } else if saver == "jpegsave", exif.count > Self.mostOfSegment {
                 notes.append("its EXIF data (\(exif.count) bytes) was left out, since a JPEG holds no more than 64 KiB of it")
                 image = try image.settingFields(image.fields.filter(Self.isExif).map { ($0, nil) })
+            } else if !kept.has(.gps), !Self.rebuildsExif.contains(saver) {
+                notes.append("its EXIF data was left out, since '\(saver)' would write the place with it")
+                image = try image.settingFields([(Self.exif, nil)])
             }
         }
         let fields = image.fields
         var changes: [(name: String, value: FieldValue?)] = fields.filter { !isWanted($0) }.map { ($0, nil) }
         changes += size(image, fields)
-        if kept.has(.xmp), let bytes = image.blob(Self.xmp) {
+        if kept.has(.xmp), let bytes = image.blob(Self.xmp), bytes.count > XMPPacket.most {
+            notes.append("its XMP data (\(bytes.count) bytes) was left out, since nothing of more than \(XMPPacket.most >> 20) MiB is gone through for what is no longer so")
+            changes.append((Self.xmp, nil))
+        } else if kept.has(.xmp), let bytes = image.blob(Self.xmp) {
             var packet = XMPPacket(bytes)
             let isClean = packet.describe(width: image.width, height: image.pageHeight, isUpright: image.orientation <= 1, keepsPlace: kept.has(.gps))
             if !isClean { notes.append("its XMP data was left out, since the place in it cannot be taken out alone") }
@@ -33,8 +39,10 @@ struct OutputMetadata {
         }
         for field in [Self.iptc, Self.photoshop] where kept.has(.iptc) {
             guard let bytes = image.blob(field) else { continue }
-            guard let cleaned = PhotoshopResources(bytes).without(staleResources) else {
-                notes.append("its IPTC data is damaged and was left out, since it may hold an old thumbnail")
+            let records = IPTCRecords(bytes)
+            let cleaned = if records.areRecords { kept.has(.gps) ? bytes : records.withoutPlace() } else { PhotoshopResources(bytes).without(staleResources, keepsPlace: kept.has(.gps)) }
+            guard let cleaned else {
+                notes.append("its IPTC data is damaged and was left out, since it may hold \(kept.has(.gps) ? "an old thumbnail" : "the place")")
                 changes.append((field, nil))
                 continue
             }
@@ -60,6 +68,9 @@ struct OutputMetadata {
 
     /// Bytes of a JPEG's segment, less its length and `Exif\0\0`.
     private static let mostOfSegment = 65_500
+
+    /// Savers that make the block anew from the fields; others may write it as it was, with what was taken out of those.
+    private static let rebuildsExif: Set<String> = ["jpegsave", "pngsave", "webpsave", "heifsave"]
 
     static func isExif(_ field: String) -> Bool { field == exif || field.hasPrefix("exif-ifd") }
 
