@@ -1,4 +1,5 @@
 internal import PipelineLanguage
+internal import Synchronization
 internal import Vips
 
 /// What a file is to say of its picture beside the pixels: the kinds that are wanted, and true of the picture as it has become.
@@ -121,8 +122,23 @@ struct OutputMetadata {
 
     // MARK: afterwards
 
-    /// What the image said, and its file does not say: asked of the file itself, since savers differ with the version of libvips.
-    static func lost(of image: Image, in path: String) -> [String] {
+    /// What the image said, and its file does not say: asked of the first file of each kind, since savers differ with the version of libvips.
+    ///
+    /// - Parameter options: of the saver.
+    static func lost(of image: Image, in path: String, saver: String, options: [String: Argument]) -> [String] {
+        let said = image.fields.filter([exif, xmp, iptc, photoshop, profile].contains).sorted()
+        guard !said.isEmpty else { return [] }
+        let kind = "\(saver) \(said) \(image.interpretation.rawValue) \(image.bands) \(image.format.rawValue) \(["strip", "keep", "profile"].map { options[$0] })"
+        if let known = lostBefore.withLock({ $0[kind] }) { return known }
+        let found = lost(of: image, in: path)
+        lostBefore.withLock { $0[kind] = found }
+        return found
+    }
+
+    /// By what decides it.
+    private static let lostBefore = Mutex<[String: [String]]>([:])
+
+    private static func lost(of image: Image, in path: String) -> [String] {
         let blobs = [(exif, "EXIF"), (xmp, "XMP"), (iptc, "IPTC"), (photoshop, "IPTC"), (profile, "the colour profile")]
         let had = blobs.filter { image.blob($0.0).map { !$0.isEmpty } ?? false }
         guard !had.isEmpty, let loader = Image.loader(forFile: path), let file = try? Image.load(path, loader: loader) else { return [] }
