@@ -2,11 +2,13 @@
 #include "stage_marks.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -126,6 +128,15 @@ void aqt_marks_last_words(const char *words) {
 }
 
 int32_t aqt_fork(void) { return (int32_t)fork(); }
+
+int aqt_nameless_file(void) { return memfd_create("aquatint", MFD_CLOEXEC); }
+
+void aqt_end_with_parent(void) { prctl(PR_SET_PDEATHSIG, SIGKILL); }
+
+size_t aqt_allocated_bytes(void) {
+    struct mallinfo2 now = mallinfo2();
+    return now.uordblks + now.hblkhd;
+}
 
 void aqt_mark_read(const void *memory, int32_t slot, char out[AQT_MARK_TEXT]) {
     const mark_board *board = memory;

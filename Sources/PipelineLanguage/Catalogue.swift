@@ -7,6 +7,10 @@ public struct Catalogue: Sendable {
     private let loaders: [String: String]
     /// The version of each library that provides stages, by name; libvips is `libvips`.
     public let libraries: [String: String]
+    /// Why a stage that is not there cannot be had, where something is known of it.
+    public let whyUnusable: @Sendable (String) -> String?
+    /// The SHA-256 of the file of a library in `libraries`.
+    let hash: @Sendable (String) -> String?
 
     /// - Parameters:
     ///   - stages: what a pipeline's `stages` may name.
@@ -15,14 +19,19 @@ public struct Catalogue: Sendable {
     ///   - saverForExtension: the saver's nickname by extension, with or without the dot, in any case.
     ///   - loaderForExtension: the loader's.
     ///   - libraries: versions by library name, for `requires`.
+    ///   - whyUnusable: why a stage that is not there cannot be had: a sentence without its subject, the stage; asked where a pipeline names one.
+    ///   - hash: the SHA-256 of a library's file in hexadecimal, for `requires`.
     public init(_ stages: [StageDescription], codecs: [StageDescription] = [], conflicts: [String: [String]] = [:],
-                saverForExtension: [String: String] = [:], loaderForExtension: [String: String] = [:], libraries: [String: String] = [:]) {
+                saverForExtension: [String: String] = [:], loaderForExtension: [String: String] = [:], libraries: [String: String] = [:],
+                whyUnusable: @escaping @Sendable (String) -> String? = { _ in nil }, hash: @escaping @Sendable (String) -> String? = { _ in nil }) {
         self.stages = Self.keyed(stages)
         self.codecs = Self.keyed(codecs)
         self.conflicts = Dictionary(conflicts.map { (Names.canonical($0.key), $0.value.sorted()) }, uniquingKeysWith: +)
         savers = Dictionary(saverForExtension.map { (Self.plain($0.key), $0.value) }) { first, _ in first }
         loaders = Dictionary(loaderForExtension.map { (Self.plain($0.key), $0.value) }) { first, _ in first }
         self.libraries = libraries
+        self.whyUnusable = whyUnusable
+        self.hash = hash
     }
 
     private static func keyed(_ descriptions: [StageDescription]) -> [String: StageDescription] {

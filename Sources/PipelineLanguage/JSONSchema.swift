@@ -26,7 +26,13 @@ public enum JSONSchema {
         ("requires", described("What must be installed.", mapping([
             ("vips", described("libvips' version, as \">=8.14\".", [("type", .string("string"))])),
             ("plugins", described("Plug-ins by name, with their versions.", [
-                ("type", .string("object")), ("additionalProperties", object([("type", .string("string"))])),
+                ("type", .string("object")), ("additionalProperties", object([("anyOf", .array([
+                    object([("type", .string("string"))]),
+                    object(mapping([
+                        ("version", described("As \">=1.2, <2\".", [("type", .string("string"))])),
+                        ("sha256", described("The SHA-256 of the plug-in's file.", [("type", .string("string")), ("pattern", .string("^[0-9a-fA-F]{64}$"))])),
+                    ])),
+                ]))])),
             ])),
         ]))),
         ("vars", described("Variables: a default, or a declaration. --set overrides them.", [

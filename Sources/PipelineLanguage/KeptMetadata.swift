@@ -4,7 +4,7 @@
 public struct KeptMetadata: Sendable, Hashable {
     public enum Kind: String, Sendable, Hashable, CaseIterable {
         case exif
-        /// The place where it was taken, which lies in EXIF and XMP, and is kept only where they are.
+        /// The place where it was taken, which lies in EXIF, XMP and IPTC, and is kept only where they are.
         case gps
         case xmp, iptc
         /// The colour profile. Without it, the pixels are brought to sRGB.

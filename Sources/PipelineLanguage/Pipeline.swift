@@ -32,7 +32,10 @@ public struct Requirements: Sendable, Hashable {
     public struct Plugin: Sendable, Hashable {
         /// A plug-in's name, or the id of a stage of it.
         public let name: String
-        public let range: VersionRange
+        /// Nil: any version.
+        public let range: VersionRange?
+        /// The SHA-256 that its file must have, as 64 small hexadecimal digits.
+        public let sha256: String?
         public let mark: SourceMark
     }
 

@@ -13,10 +13,23 @@ extension PipelineReader {
             return requirements
         }
         for entry in entries {
-            guard let range = versions(entry) else { continue }
-            requirements.plugins.append(Requirements.Plugin(name: entry.key, range: range, mark: entry.keyMark))
+            if case .mapping = entry.value.content {
+                guard let pin = self.fields(of: entry.value, what: "'\(entry.key)'", allowed: ["version", "sha256"]) else { continue }
+                let range = pin["version"].flatMap { versions($0) }, hash = pin["sha256"].flatMap { sha256($0) }
+                requirements.plugins.append(Requirements.Plugin(name: entry.key, range: range, sha256: hash, mark: entry.keyMark))
+            } else if let range = versions(entry) {
+                requirements.plugins.append(Requirements.Plugin(name: entry.key, range: range, sha256: nil, mark: entry.keyMark))
+            }
         }
         return requirements
+    }
+
+    private mutating func sha256(_ entry: SourceNode.Entry) -> String? {
+        guard let text = text(entry) else { return nil }
+        let isHash = text.utf8.count == 64 && text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains($0 | 0x20) }
+        if isHash { return text.lowercased() }
+        list.error(.value, entry.value.mark, "'sha256' must be 64 hexadecimal digits, as 'aquatint plugins list' shows them, not \(Quoted.text(text))")
+        return nil
     }
 
     private mutating func versions(_ entry: SourceNode.Entry) -> VersionRange? {

@@ -211,6 +211,10 @@ extension PipelineReader {
             }
             kinds.insert(kind)
         }
+        if kinds.contains(.gps), kinds.isDisjoint(with: [.exif, .xmp, .iptc]) {
+            list.error(.value, entry.value.mark, "'gps' keeps nothing by itself: the place lies in exif, xmp and iptc; name those that are to keep it, as in [exif, gps]")
+            return nil
+        }
         return KeptMetadata(kinds: kinds)
     }
 

@@ -55,13 +55,20 @@ struct PipelineValidator {
         for plugin in pipeline.requires.plugins {
             let library = catalogue.libraries[plugin.name] != nil ? plugin.name : catalogue[plugin.name]?.library
             guard let library else {
-                list.error(.missingPlugin, plugin.mark, "the pipeline needs the plug-in \(Quoted.text(plugin.name)) \(plugin.range), which is not installed",
+                let range = plugin.range.map { " \($0)" } ?? ""
+                list.error(.missingPlugin, plugin.mark, "the pipeline needs the plug-in \(Quoted.text(plugin.name))\(range), which is not installed",
                            suggestion: NearestName.of(plugin.name, among: catalogue.libraries.keys))
                 continue
             }
             let version = catalogue.libraries[library]
-            guard version.map(plugin.range.contains) != true else { continue }
-            list.error(.missingPlugin, plugin.mark, "the pipeline needs the plug-in \(Quoted.text(plugin.name)) \(plugin.range); this is \(version ?? "of unknown version")")
+            if let range = plugin.range, version.map(range.contains) != true {
+                list.error(.missingPlugin, plugin.mark, "the pipeline needs the plug-in \(Quoted.text(plugin.name)) \(range); this is \(version ?? "of unknown version")")
+            }
+            guard let wanted = plugin.sha256 else { continue }
+            let hash = catalogue.hash(library)
+            guard hash != wanted else { continue }
+            list.error(.missingPlugin, plugin.mark,
+                       "the pipeline needs the plug-in \(Quoted.text(plugin.name)) with the SHA-256 \(wanted); this one (version \(version ?? "unknown")) has \(hash ?? "none that can be read")")
         }
     }
 
@@ -132,6 +139,8 @@ struct PipelineValidator {
             list.error(.unknownStage, use.mark, isSaver
                 ? "\(name) writes files and is no stage: name the file in 'output', its options in 'options'"
                 : "\(name) reads files and is no stage: name a second image in 'images', options in 'options'")
+        } else if let reason = catalogue.whyUnusable(use.name) {
+            list.error(.missingPlugin, use.mark, "the stage \(name) cannot be used: \(reason)")
         } else if use.name.contains(".") {
             list.error(.missingPlugin, use.mark, "no plug-in provides the stage \(name): install it, or add its folder with --plugin-path",
                        suggestion: catalogue.nearest(to: use.name))

@@ -6,16 +6,17 @@ public final class StageLibrary: Sendable {
     public let catalogue: Catalogue
     public let plugins: InstalledPlugins
 
-    /// Starts libvips, asks it for its operations, and loads the plug-ins that `search` finds.
+    /// Starts libvips, asks it for its operations, and looks at the plug-ins that `search` finds.
     ///
+    /// - Parameter scanner: as for ``PluginSearch/load(host:scanner:)``.
     /// - Throws: `StageError` if libvips cannot be started. A plug-in that cannot be used is in `plugins.reports`.
-    public init(search: PluginSearch, host: PluginHost) throws(StageError) {
+    public init(search: PluginSearch, host: PluginHost, scanner: PluginScanner? = nil) throws(StageError) {
         do {
             try VipsLibrary.start()
         } catch {
             throw .vips(error)
         }
-        plugins = search.load(host: host)
+        plugins = search.load(host: host, scanner: scanner)
         let operations = Operation.all.filter { !Self.isHidden($0.nickname) }
         let vips = operations.filter { !Self.isCodec($0.nickname) }.map(VipsDescription.stage)
         let codecs = operations.filter { Self.isCodec($0.nickname) }.map(VipsDescription.codec)
@@ -29,7 +30,8 @@ public final class StageLibrary: Sendable {
         for stage in plugins.stages.values { libraries[stage.id] = stage.declared.version }
         catalogue = Catalogue(
             vips + pluginStages, codecs: codecs, conflicts: conflicts, saverForExtension: Self.extensions(.save),
-            loaderForExtension: Self.extensions(.load), libraries: libraries)
+            loaderForExtension: Self.extensions(.load), libraries: libraries,
+            whyUnusable: { [plugins] in plugins.whyUnusable($0) }, hash: { [plugins] in plugins.hash(of: $0) })
     }
 
     /// Loaders and savers have their own place in a pipeline: `input` and `output`.

@@ -9,7 +9,7 @@ struct Aquatint: ParsableCommand {
         commandName: "aquatint",
         abstract: "Run image pipelines from text files: libvips operations and neural stages over files and folders.",
         version: AquatintVersion.text,
-        subcommands: [Run.self, Check.self, Explain.self, Export.self, Compare.self, Stages.self, Schema.self, Plugins.self, ModelCommand.self, Doctor.self, Worker.self])
+        subcommands: [Run.self, Check.self, Explain.self, Export.self, Compare.self, Stages.self, Schema.self, Plugins.self, ModelCommand.self, Doctor.self, Worker.self, ScanPlugins.self, TryStage.self])
 
     static func main() {
         // A reader that closes its end (`| head`) is no reason to die without a word. Handled, and not ignored: programs that are started from here would inherit that.

@@ -27,6 +27,7 @@ struct Stages: ParsableCommand {
             throw RunError(.unavailable, "the stage '\(name)' is claimed by \(claimants.joined(separator: " and ")), and so by none")
         }
         guard let stage = catalogue[name] ?? catalogue.codec(name) else {
+            if let reason = catalogue.whyUnusable(name) { throw RunError(.unavailable, "the stage '\(name)' cannot be used: \(reason)") }
             let nearest = catalogue.nearest(to: name).map { "did you mean '\($0)'?" }
             throw RunError(name.contains(".") ? .unavailable : .usage, "there is no stage '\(name)'", hint: nearest)
         }
@@ -80,7 +81,7 @@ struct Schema: ParsableCommand {
 }
 
 struct Plugins: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Plug-ins.", subcommands: [List.self, New.self], defaultSubcommand: List.self)
+    static let configuration = CommandConfiguration(abstract: "Plug-ins.", subcommands: [List.self, PluginCheck.self, New.self], defaultSubcommand: List.self)
 
     struct List: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List the plug-ins that are found, and why some are refused.")
@@ -88,10 +89,13 @@ struct Plugins: ParsableCommand {
         @Flag(help: "JSON on standard output.")
         var json = false
 
+        @Flag(help: "Look at every plug-in anew, also at those in quarantine.")
+        var rescan = false
+
         @OptionGroup var paths: PathOptions
 
         func run() throws {
-            let plugins = try paths.library(isQuiet: true).plugins
+            let plugins = try paths.library(isQuiet: true, rescans: rescan).plugins
             if json {
                 Terminal.standardOutput(JSON.array(plugins.reports.map(object)).text(pretty: true) + "\n")
                 return
@@ -100,9 +104,11 @@ struct Plugins: ParsableCommand {
                 switch report.status {
                 case .ok:
                     let name = "\(report.name ?? "") \(report.version ?? "")"
-                    Terminal.standardOutput("\(name): \(report.stages.joined(separator: ", "))\n  \(report.path), interface \(report.abi ?? "?"), \(report.licence ?? "no licence named")\n")
+                    Terminal.standardOutput("\(name): \(report.stages.joined(separator: ", "))\n  \(report.path), interface \(report.abi ?? "?"), \(report.licence ?? "no licence named")\n  sha256 \(report.sha256 ?? "cannot be read")\n")
                 case .refused:
                     Terminal.standardOutput("refused: \(report.path) \(report.reason ?? "")\n")
+                case .quarantined:
+                    Terminal.standardOutput("quarantined: \(report.path) \(report.reason ?? "")\n  left alone until the file changes; plugins list --rescan tries it again\n")
                 }
             }
             for (stage, files) in plugins.conflicts.sorted(by: { $0.key < $1.key }) {
@@ -139,7 +145,7 @@ struct Doctor: ParsableCommand {
         }
         for report in library.plugins.reports {
             text += report.status == .ok ? "plug-in \(report.name ?? "?") \(report.version ?? "?"): \(report.stages.joined(separator: ", "))\n"
-                : "plug-in refused: \(report.path) \(report.reason ?? "")\n"
+                : "plug-in \(report.status.rawValue): \(report.path) \(report.reason ?? "")\n"
         }
         text += "cores   \(Machine.cores), memory \(byteText(Machine.memory))\n"
         Terminal.standardOutput(text)

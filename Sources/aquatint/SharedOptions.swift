@@ -13,17 +13,21 @@ struct PathOptions: ParsableArguments {
     @Option(name: .customLong("pipeline-path"), help: ArgumentHelp("Folders in which bare pipeline names are looked up first.", valueName: "dirs"))
     var pipelinePath: [String] = []
 
-    /// libvips and the plug-ins. Says on standard error which plug-ins were refused, unless `isQuiet`.
-    func library(isQuiet: Bool = false) throws -> StageLibrary {
+    /// libvips and the plug-ins. Says on standard error which plug-ins are not used, unless `isQuiet`.
+    ///
+    /// - Parameter rescans: look at every plug-in anew, whatever was found before.
+    func library(isQuiet: Bool = false, rescans: Bool = false) throws -> StageLibrary {
         let host = PluginHost(version: AquatintVersion.text) { level, text in
             if level >= .warning { Terminal.standardError("plug-in: \(text)\n") }
         }
         let search = PluginSearch(option: pluginPath, environment: ProcessInfo.processInfo.environment, executable: PluginSearch.executable)
         do {
-            let library = try StageLibrary(search: search, host: host)
+            let scanner = PluginScanner(program: PluginSearch.executable ?? "/proc/self/exe", version: AquatintVersion.text, cacheFolder: cacheFolder, rescans: rescans)
+            let library = try StageLibrary(search: search, host: host, scanner: scanner)
             if !isQuiet {
-                for report in library.plugins.reports where report.status == .refused {
-                    Terminal.standardError("plug-in \(report.path) \(report.reason ?? "is refused")\n")
+                for report in library.plugins.reports where report.status != .ok {
+                    let fate = report.status == .quarantined ? "is in quarantine: it " : ""
+                    Terminal.standardError("plug-in \(report.path) \(fate)\(report.reason ?? "is refused")\n")
                 }
             }
             return library

@@ -51,6 +51,16 @@ import Testing
         }
     }
 
+    @Test("the README's plug-in commands answer as it says")
+    func plugins() throws {
+        let readme = try String(contentsOfFile: "\(Program.root)/README.md", encoding: .utf8)
+        #expect(readme.contains("aquatint plugins check FILE") && readme.contains("aquatint plugins check libaqt_grain.so"))
+        let place = try Workplace()
+        #expect(try place.aquatint("plugins", "list", "--rescan").status == 0)
+        #expect(try place.aquatint("plugins", "check", "libaqt_grain.so").status == 66)
+        #expect(try place.aquatint("plugins", "check", "\(Program.directory)/libaqt_kuwahara.so", "--json").status == 0)
+    }
+
     @Test("the README's commands for reports and parts do what it says")
     func reports() throws {
         let readme = try String(contentsOfFile: "\(Program.root)/README.md", encoding: .utf8)

@@ -73,6 +73,7 @@ private func stage(_ text: String) -> String { "version: 1\nstages:\n  - \(text)
         Broken("version: 1\noutput: {file: a.png, metadata: drop}\n", "2:33: 'metadata' must be keep, strip or a list of exif, gps, xmp, iptc, icc, other, not 'drop'"),
         Broken("version: 1\noutput: {file: a.png, metadata: exif}\n", "2:33: 'metadata' must be keep, strip or a list of exif, gps, xmp, iptc, icc, other, not 'exif' => [exif]"),
         Broken("version: 1\noutput: {file: a.png, metadata: [exif, icm]}\n", "2:40: a kind of metadata must be one of exif, gps, xmp, iptc, icc, other, not 'icm' => icc"),
+        Broken("version: 1\noutput: {file: a.png, metadata: [gps, icc]}\n", "2:33: 'gps' keeps nothing by itself: the place lies in exif, xmp and iptc; name those that are to keep it, as in [exif, gps]"),
         Broken("version: 1\ninput: {width: 0}\n", "2:16: 'width' must be more than 0"),
     ]
 

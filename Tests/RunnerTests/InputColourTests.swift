@@ -1,4 +1,5 @@
 import Foundation
+import PipelineLanguage
 import Testing
 import Vips
 
@@ -103,6 +104,23 @@ import Vips
         #expect(events.notes == ["has a gain map for HDR screens, which is dropped: the result is its SDR picture"])
         let kept = String(decoding: try #require(try Image.load(folder("out/ultra.jpg")).blob("xmp-data")), as: UTF8.self)
         #expect(!kept.contains("hdrgm:Version") && kept.contains("dc:source=\"kept\""))
+        // The name of the namespace has stayed, and says nothing.
+        #expect(kept.contains("xmlns:hdrgm"))
+        let again = Events()
+        #expect(try run("stages: [invert]", ["out/ultra.jpg"], in: folder, to: "again", events: again).done == 1)
+        #expect(again.notes.isEmpty, "\(again.notes)")
+    }
+
+    @Test func `XMP that HEIC carries as an item says nothing of a gain map afterwards`() throws {
+        let image = try Picture.make().settingFields([("heif-mime-1", .blob(Array(Self.ultraHDR.utf8)))])
+        let kept = try #require(try OutputMetadata(kept: .keep, saver: "jpegsave").apply(image).image.blob("xmp-data"))
+        #expect(!String(decoding: kept, as: UTF8.self).contains("hdrgm:Version"))
+    }
+
+    @Test func `XMP that is too large to be gone through is left out, and that is said`() throws {
+        let most = try Picture.make().settingFields([("xmp-data", .blob([UInt8](repeating: 65, count: XMPPacket.most + 1)))])
+        let (image, notes) = try OutputMetadata(kept: .keep, saver: "pngsave").apply(most)
+        #expect(image.blob("xmp-data") == nil && notes == ["its XMP data (16777217 bytes) was left out, since nothing of more than 16 MiB is gone through for what is no longer so"])
     }
 
     @Test(arguments: [true, false])
@@ -163,11 +181,15 @@ import Vips
     @Test func `files that end anywhere, or lie about their lengths, say nothing`() throws {
         let heads = [Self.heic(transfer: 16), [0xFF, 0xD8] + Self.xmp(Self.ultraHDR), [0x89] + Array("PNG\r\n\u{1A}\n".utf8) + Self.big(4, 4) + Array("cICP".utf8) + [9, 16, 0, 1]]
         for (bytes, loader) in zip(heads, ["heifload", "jpegload", "pngload"]) {
-            for length in stride(from: 0, to: bytes.count, by: 3) { _ = FileColour(path: try write("cut", Array(bytes[..<length])), loader: loader, profile: nil) }
+            func read(_ bytes: [UInt8]) throws -> FileColour { FileColour(path: try write("cut", bytes), loader: loader, profile: nil) }
+            let whole = try read(bytes)
+            #expect(whole != FileColour())
+            for length in stride(from: 0, to: bytes.count, by: 3) { #expect(try read(Array(bytes[..<length])) == FileColour(), "\(loader), \(length) bytes") }
             for place in bytes.indices {
                 var damaged = bytes
                 damaged[place] = 0xFF
-                _ = FileColour(path: try write("cut", damaged), loader: loader, profile: nil)
+                let said = try read(damaged)
+                #expect([nil, whole.hdrName].contains(said.hdrName) && (whole.hasGainMap || !said.hasGainMap), "\(loader), byte \(place)")
             }
         }
     }

@@ -199,6 +199,7 @@ import Testing
         // An old file of the system, of which only the memory is changed.
         let old = "/bin/sh", first = RememberedHashes(outputFolder: folder("out"))
         let real = try #require(first.hash(of: old))
+        #expect(first.hash(of: old) == real && first.filesRead == 1, "one that several images name is read once")
         first.keep()
         let text = try String(contentsOfFile: folder("out/.aquatint/hashes"), encoding: .utf8)
         #expect(text.hasPrefix(real) && text.hasSuffix(" \(old)\n"))

@@ -1,3 +1,4 @@
+import PipelineLanguage
 import Testing
 import Vips
 
@@ -29,6 +30,34 @@ import Vips
         let jpeg = try finish([0, 256, 65535], .ushort, .rgb16, saver: "jpegsave", input: .ushort)
         #expect(jpeg.notes == ["stored with 8 bits a sample, dithered (output: {dither: none} rounds), since 'jpegsave' holds no more"])
         #expect(jpeg.image.format == .uchar && jpeg.image.interpretation == .srgb)
+    }
+
+    @Test(arguments: [
+        ("pngsave", Optional(4), false, 3, "stored with a palette of 16 colours, as the saver's options say"), ("pngsave", 4, false, 1, "stored with 4 bits a sample, as the saver's options say"),
+        ("pngsave", 8, false, 3, "stored with 8 bits a sample, dithered (output: {dither: none} rounds), as the saver's options say"),
+        ("pngsave", 8, true, 3, "stored with a palette of 256 colours, as the saver's options say"),
+        ("gifsave", nil, true, 3, "stored with a palette of 256 colours, since 'gifsave' holds no more"), ("heifsave", 10, false, 3, "stored with 10 bits a sample, as the saver's options say"),
+        ("heifsave", nil, false, 3, "stored with 12 bits a sample, since 'heifsave' holds no more"),
+    ])
+    func `the bits that are told are those of the file`(saver: String, bitDepth: Int?, takesPalette: Bool, bands: Int, note: String) throws {
+        var finish = OutputFinish(saver: saver, inputFormat: .ushort, castFormat: nil)
+        (finish.bitDepth, finish.takesPalette) = (bitDepth, takesPalette)
+        let (image, notes) = try finish.apply(try pixel([Double](repeating: 1150, count: bands), .ushort, bands == 1 ? .grey16 : .rgb16))
+        #expect(notes == [note])
+        #expect(image.format == (saver == "heifsave" ? .ushort : .uchar))
+    }
+
+    @Test func `what the saver brings to fewer colours is not dithered before`() throws {
+        func values(_ change: (inout OutputFinish) -> Void) throws -> [UInt8] {
+            var finish = OutputFinish(saver: "pngsave", inputFormat: .ushort, castFormat: nil)
+            change(&finish)
+            return try finish.apply(try ramp()).image.bytes()
+        }
+        let rounded = try values { ($0.bitDepth, $0.dithers) = (8, false) }
+        #expect(try values { $0.bitDepth = 8 } != rounded)
+        #expect(try values { $0.bitDepth = 4 } == rounded)
+        #expect(try values { ($0.bitDepth, $0.takesPalette) = (8, true) } == rounded)
+        #expect(OutputFinish.bitDepth(["palette": .bool(true), "bitdepth": .int(4)]) == 4 && OutputFinish.bitDepth(["palette": .bool(true)]) == 8 && OutputFinish.bitDepth(["bitdepth": .int(16)]) == 16)
     }
 
     @Test func `a stage that lowered the depth is not blamed on the format`() throws {

@@ -91,3 +91,14 @@ struct SearchTests {
         #expect(plugins.conflicts.isEmpty)
     }
 }
+
+@Suite struct TrustTests {
+    @Test func `what belongs to another user is not trusted`() throws {
+        let mine = PluginTrust(owners: [0, geteuid()]), theirs = PluginTrust(owners: [geteuid() &+ 12345])
+        let folder = FileManager.default.temporaryDirectory.appending(path: "aquatint-trust-\(UUID().uuidString)").path
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        #expect(mine.fault(of: folder) == nil)
+        #expect(theirs.fault(of: folder)?.contains("who is neither you nor the administrator") == true)
+    }
+}

@@ -41,6 +41,13 @@ void aqt_marks_last_words(const char *words);
 /* fork(), which Swift hides: only for a process that has one thread, and whose copy starts none before it has settled down. */
 int32_t aqt_fork(void);
 
+/* A file without a name, in memory, that is closed by exec; -1 with errno. */
+int aqt_nameless_file(void);
+/* Has the system kill this process when the one that started it ends. */
+void aqt_end_with_parent(void);
+/* Bytes that malloc() has given out and not got back. */
+size_t aqt_allocated_bytes(void);
+
 /* Copies the text of a slot; an empty text where it is free, or was torn. For the supervisor. */
 void aqt_mark_read(const void *board, int32_t slot, char out[AQT_MARK_TEXT]);
 /* Seconds since the call in a slot began. */

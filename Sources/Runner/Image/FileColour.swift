@@ -55,7 +55,7 @@ struct FileColour: Equatable {
             }
             guard head[1] != 0xDA, let length = head.number(2, 2), length >= 2 else { return }
             if head[1] == 0xE1 || head[1] == 0xE2, let body = file.read(place + 4, length - 2) {
-                if Self.namesGainMap(body) { hasGainMap = true }
+                if Self.hasGainMap(body) { hasGainMap = true }
                 // Offsets of the further pictures count from behind the segment's name (CIPA DC-007). A file has one such index.
                 if !hasIndex, body.starts(with: Array("MPF\0".utf8)) {
                     hasIndex = true
@@ -88,6 +88,13 @@ struct FileColour: Equatable {
     ].map { Array($0.utf8) }
 
     private static func namesGainMap(_ bytes: [UInt8]) -> Bool { gainMapNames.contains { bytes.firstPlace(of: $0) != nil } }
+
+    private static let xmpHeading = Array("http://ns.adobe.com/xap/1.0/\0".utf8)
+
+    /// Of the picture itself: its XMP may name the namespaces and say nothing in them.
+    private static func hasGainMap(_ segment: [UInt8]) -> Bool {
+        segment.starts(with: xmpHeading) ? XMPPacket(Array(segment.dropFirst(xmpHeading.count))).hasGainMap : namesGainMap(segment)
+    }
 
     // MARK: AVIF and HEIC
 

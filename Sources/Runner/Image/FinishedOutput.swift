@@ -26,6 +26,7 @@ struct FinishedOutput {
             finish.background = try output.backgroundColour(in: environment, pipeline: pipeline)
             finish.dithers = output.dither == .auto
             finish.bitDepth = OutputFinish.bitDepth(given)
+            finish.takesPalette = saver.name == "gifsave" || given["palette"] == .bool(true)
             let finished = try finish.apply(settled)
             let metadata = OutputMetadata(kept: output.metadata, saver: saver.name), described = try metadata.apply(finished.image)
             image = described.image

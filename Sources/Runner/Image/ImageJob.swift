@@ -200,7 +200,7 @@ struct ImageJob {
             }
             try watched.save(path, saver: output.saver, options: output.options, keepsDamage: session.pipeline.input.onDamage == .keep)
             if output.saver == "webpsave", !output.metadata.has(.exif) { try WebPFile.removeExif(path) }
-            let lost = OutputMetadata.lost(of: output.image, in: path)
+            let lost = OutputMetadata.lost(of: output.image, in: path, saver: output.saver, options: output.options)
             if !lost.isEmpty { context.note("\(lost.joined(separator: ", ")) not kept, since '\(output.saver)' does not write \(lost.count == 1 ? "it" : "them")") }
         } catch {
             if let first = context.firstFailure { throw failure(first) }

@@ -1,4 +1,3 @@
-internal import Foundation
 internal import StageHost
 internal import Vips
 
@@ -6,7 +5,6 @@ internal import Vips
 struct InputColour {
     /// A profile for pictures whose file names their colours without one.
     private let profile: [UInt8]?
-    private let cleanedXMP: [UInt8]?
 
     /// Says what is dropped.
     ///
@@ -33,7 +31,6 @@ struct InputColour {
         if colour.hasGainMap {
             context.note("has a gain map for HDR screens, which is dropped: the result is its SDR picture")
         }
-        cleanedXMP = colour.hasGainMap ? image.blob("xmp-data").map(Self.withoutGainMap) : nil
         if image.interpretation == .cmyk, own == nil {
             context.note("is CMYK without a profile: libvips' built-in CMYK profile is taken where its colours are converted")
         }
@@ -41,10 +38,8 @@ struct InputColour {
 
     /// The image as what its colours are.
     func applied(to image: Image) throws(VipsError) -> Image {
-        var changes: [(name: String, value: FieldValue?)] = []
-        if let profile { changes.append((ManagedColour.profileField, .blob(profile))) }
-        if let cleanedXMP { changes.append(("xmp-data", .blob(cleanedXMP))) }
-        return changes.isEmpty ? image : try image.settingFields(changes)
+        guard let profile else { return image }
+        return try image.settingFields([(ManagedColour.profileField, .blob(profile))])
     }
 
     /// BT.709, unspecified, and those of standard television, which differ from them by less than pictures say.
@@ -57,13 +52,4 @@ struct InputColour {
         guard let black, let there = try? Operation.image("icc_transform", ["in": .image(black), "input_profile": "srgb", "output_profile": "p3"]) else { return nil }
         return there.blob(ManagedColour.profileField)
     }()
-
-    /// Metadata that no longer says that a gain map follows.
-    private static func withoutGainMap(_ xmp: [UInt8]) -> [UInt8] {
-        var text = String(decoding: xmp, as: UTF8.self)
-        for pattern in [#"\s(hdrgm|HDRGainMap):\w+="[^"]*""#, #"(?s)<Container:Directory>.*?</Container:Directory>"#, #"(?s)<(hdrgm|HDRGainMap):(\w+)>.*?</\1:\2>"#] {
-            text = text.replacingOccurrences(of: pattern, with: "", options: .regularExpression)
-        }
-        return Array(text.utf8)
-    }
 }

@@ -17,6 +17,8 @@ struct OutputFinish {
     var dithers = true
     /// What the saver's options ask for.
     var bitDepth: Int?
+    /// Whether the saver chooses colours for a palette.
+    var takesPalette = false
 
     /// - Returns: the image to save, and what the user should know about it.
     func apply(_ result: Image) throws(VipsError) -> (image: Image, notes: [String]) {
@@ -47,8 +49,10 @@ struct OutputFinish {
         guard let white else { return (converted, notes) }
         let isReduced = isLessThanInput(format) && !isExact(result.interpretation == .scrgb ? result : given, in: format)
         if isReduced { notes.append(depthNote(format, of: given)) }
-        // libvips' own default for more than 8.
-        if saver == "heifsave", format == .ushort { notes.append("stored with \(bitDepth ?? 12) bits a sample, since '\(saver)' holds no more than 12") }
+        if saver == "heifsave", format == .ushort {
+            // 12 is libvips' own default for more than 8.
+            notes.append(bitDepth.map { "stored with \($0) bits a sample, as the saver's options say" } ?? "stored with 12 bits a sample, since '\(saver)' holds no more")
+        }
         return (try stored(converted, as: format, from: pictureWhite(of: converted) ?? white, to: white, isDithered: isReduced && isDithered(format)), notes)
     }
 
@@ -84,18 +88,21 @@ struct OutputFinish {
         return format.bytesPerSample < inputFormat.bytesPerSample
     }
 
-    /// Steps of 16 bits cannot be seen.
-    private func isDithered(_ format: BandFormat) -> Bool { dithers && format == .uchar }
+    /// Steps of 16 bits cannot be seen. Where the saver goes below 8 bits by itself, a pattern made for 8 would only be noise to it.
+    private func isDithered(_ format: BandFormat) -> Bool { dithers && format == .uchar && !takesPalette && bitDepth ?? 8 >= 8 }
 
     private func isExact(_ image: Image, in format: BandFormat) -> Bool { image.format.isInteger && image.format.bytesPerSample <= format.bytesPerSample }
 
     private func depthNote(_ format: BandFormat, of image: Image) -> String {
-        let bits = format.bytesPerSample * 8, isLowered = image.format.isFloat && !inputFormat.isFloat && (pictureWhite(of: image) ?? 0) <= 255
-        let how = isDithered(format) ? ", dithered (output: {dither: none} rounds)" : ", rounded"
-        if bitDepth ?? 16 <= 8, !isLowered { return "stored with \(bits) bits a sample\(how), as the saver's options say" }
+        let bits = min(format.bytesPerSample * 8, bitDepth ?? 16), isLowered = image.format.isFloat && !inputFormat.isFloat && (pictureWhite(of: image) ?? 0) <= 255
+        // The saver makes a palette of colours by itself where they are to have less than 8 bits.
+        let isPalette = takesPalette || (saver == "pngsave" && bits < 8 && image.bands > 2)
+        let stored = isPalette ? "stored with a palette of \(1 << bits) colours" : "stored with \(bits) bits a sample"
+        let how = isDithered(format) ? ", dithered (output: {dither: none} rounds)" : isPalette || bits < 8 ? "" : ", rounded"
+        if bits < 8 || (bitDepth ?? 16 <= 8 && !isLowered) { return "\(stored)\(how), as the saver's options say" }
         return isLowered
-            ? "stored with \(bits) bits a sample\(how), which a stage has brought the \(inputFormat.bytesPerSample * 8) of the input down to"
-            : "stored with \(bits) bits a sample\(how), since '\(saver)' holds no \(inputFormat.isFloat && bits == 16 ? "floats" : "more")"
+            ? "\(stored)\(how), which a stage has brought the \(inputFormat.bytesPerSample * 8) of the input down to"
+            : "\(stored)\(how), since '\(saver)' holds no \(inputFormat.isFloat && bits == 16 ? "floats" : "more")"
     }
 
     /// Full scale of a picture in one of the spaces whose floats have the numbers of its integers; nil for data and for spaces like Lab.
@@ -153,9 +160,9 @@ struct OutputFinish {
 
     /// Bits of a sample, where a saver's options choose them.
     static func bitDepth(_ options: [String: Value]) -> Int? {
-        if options["palette"] == .bool(true) { return 8 }
-        if case .int(let bits)? = options["bitdepth"], bits > 0 { return bits }
-        return nil
+        let most = options["palette"] == .bool(true) ? 8 : nil
+        guard case .int(let bits)? = options["bitdepth"], bits > 0 else { return most }
+        return min(bits, most ?? bits)
     }
 
     /// Colour bands and alpha. CMYK with alpha has five.

@@ -91,7 +91,7 @@ struct OutputTransaction: ~Copyable {
                 try Self.sync(file.path)
             }
             stamps.append(status.map { [$0.size, $0.modified] } ?? [])
-            guard status?.size != 0 else { throw RunError(.inputOutput, "'\(file.final)' was not written: its temporary file is empty") }
+            guard status?.size != 0 else { throw RunError(.someFailed, "'\(file.final)' was not written: its temporary file is empty") }
         }
         var replaced: [(final: String, old: String?, isNew: Bool)] = []
         defer { for old in replaced.compactMap(\.old) { unlink(old) } }

@@ -11,6 +11,7 @@ final class RememberedHashes: Sendable {
         var known: [String: String] = [:]
         /// Those that were asked for: others are not kept.
         var used: [String: String] = [:]
+        var filesRead = 0
     }
 
     private let path: String?
@@ -26,13 +27,17 @@ final class RememberedHashes: Sendable {
         }
     }
 
+    /// How many had to be read so far.
+    var filesRead: Int { state.withLock { $0.filesRead } }
+
     /// The hash of a file in hexadecimal digits; nil where it cannot be read.
     func hash(of path: String) -> String? {
         guard let before = Self.mark(path) else { return nil }
-        if let known = state.withLock({ $0.known[before.text] }) {
+        if let known = state.withLock({ $0.known[before.text] ?? $0.used[before.text] }) {
             state.withLock { $0.used[before.text] = known }
             return known
         }
+        state.withLock { $0.filesRead += 1 }
         guard let hash = SHA256.hash(contentsOf: path)?.hex else { return nil }
         // One that is being written, or was in the last moment, may be written once more within the same tick of the clock.
         if let after = Self.mark(path), after.text == before.text, !after.isFresh { state.withLock { $0.used[before.text] = hash } }

@@ -199,7 +199,7 @@ final class WorkerProcess: Sendable {
     }
 
     /// A call that makes a stage ready, and has gone on for longer than so many seconds.
-    func making(longerThan seconds: Double) -> WorkerBoard.Call? { board.call(of: ["init()", "create()", "plan()", "network()"], longerThan: seconds) }
+    func making(longerThan seconds: Double) -> WorkerBoard.Call? { board.call(of: ["dlopen()", "init()", "create()", "plan()", "network()"], longerThan: seconds) }
 
     /// How far it is with the images that it has begun, by their index.
     ///
@@ -226,17 +226,5 @@ extension WorkerProcess.End {
         return call.stage.isEmpty ? "\(call.function) of the plug-in '\(call.plugin)'" : "\(call.function) of the stage '\(call.stage)' of the plug-in '\(call.plugin)'"
     }
 
-    static func name(of signal: Int32) -> String {
-        switch signal {
-        case SIGSEGV: "SIGSEGV (a bad memory access)"
-        case SIGBUS: "SIGBUS (a bad memory access, or a file that was cut short)"
-        case SIGABRT: "SIGABRT (it gave itself up)"
-        case SIGILL: "SIGILL (an instruction that this processor has not, or a trap)"
-        case SIGTRAP: "SIGTRAP (a trap)"
-        case SIGFPE: "SIGFPE (a division by zero)"
-        case SIGKILL: "SIGKILL (killed, perhaps for want of memory)"
-        case SIGSYS: "SIGSYS (a forbidden system call)"
-        default: "signal \(signal)"
-        }
-    }
+    static func name(of signal: Int32) -> String { SignalName.text(signal) }
 }

@@ -125,8 +125,8 @@ public enum ManagedColour {
 
     /// Whether the profile gives the colours that sRGB gives, within half a code value of 8 bits on a grid of colours: there are dozens of files that say sRGB.
     static func isSRGB(_ profile: [UInt8], bands: Int) -> Bool {
-        guard bands == 1 || bands == 3 else { return false }
-        let key = SHA256.hash(profile).hex
+        // Asked of a profile of another space, libvips would say something of its own default.
+        guard let key = Self.key(profile, bands) else { return false }
         if let known = verdicts.withLock({ $0[key] }) { return known }
         let found = (try? largestShift(profile, bands: bands)).map { $0 <= 128 } ?? false
         verdicts.withLock { verdicts in
@@ -136,11 +136,17 @@ public enum ManagedColour {
         return found
     }
 
+    /// What a verdict is kept under; nil where the profile is not one of that many bands.
+    private static func key(_ profile: [UInt8], _ bands: Int) -> String? {
+        guard let space = [1: "GRAY", 3: "RGB "][bands], ProfileHeader(profile)?.space == space else { return nil }
+        return "\(bands) \(SHA256.hash(profile).hex)"
+    }
+
     private static let reversals = Mutex<[String: Bool]>([:])
 
     /// Whether colours that came from the profile can go back to it: that of a JPEG in XYB has nothing but a stopgap for the way back.
     private static func isReversible(_ profile: [UInt8], bands: Int) -> Bool {
-        let key = SHA256.hash(profile).hex
+        guard let key = Self.key(profile, bands) else { return false }
         if let known = reversals.withLock({ $0[key] }) { return known }
         let found = (try? medianLoss(profile, bands: bands)).map { $0 < 1500 } ?? false
         reversals.withLock { reversals in

@@ -1,5 +1,5 @@
 /// What a plug-in says of itself, read and checked without calling any of its stages.
-public struct PluginDescriptor: Sendable, Hashable {
+public struct PluginDescriptor: Sendable, Hashable, Codable {
     /// The plug-in's name.
     public var name: String
     public var version: String
@@ -15,9 +15,9 @@ public struct PluginDescriptor: Sendable, Hashable {
 }
 
 /// One stage as a plug-in declares it.
-public struct DeclaredStage: Sendable, Hashable {
+public struct DeclaredStage: Sendable, Hashable, Codable {
     /// What the stage is.
-    public enum Kind: String, Sendable, Hashable {
+    public enum Kind: String, Sendable, Hashable, Codable {
         /// Computes pixels from pixels.
         case pixel
         /// Hands over an ONNX graph.
@@ -25,7 +25,7 @@ public struct DeclaredStage: Sendable, Hashable {
     }
 
     /// Which process() calls may run at the same time.
-    public enum Threads: String, Sendable, Hashable {
+    public enum Threads: String, Sendable, Hashable, Codable {
         /// One in the whole library.
         case library
         /// One per instance.
@@ -59,7 +59,7 @@ public struct DeclaredStage: Sendable, Hashable {
 }
 
 /// One image input.
-public struct DeclaredInput: Sendable, Hashable {
+public struct DeclaredInput: Sendable, Hashable, Codable {
     public var name: String
     public var doc: String
     public var isOptional: Bool
@@ -72,8 +72,8 @@ public struct DeclaredInput: Sendable, Hashable {
 }
 
 /// One parameter.
-public struct DeclaredParameter: Sendable, Hashable {
-    public enum Kind: String, Sendable, Hashable {
+public struct DeclaredParameter: Sendable, Hashable, Codable {
+    public enum Kind: String, Sendable, Hashable, Codable {
         case bool, int, double, string, choice, file, colour, ints, doubles, json
 
         /// Whether it holds numbers, which a range can bound.
@@ -104,7 +104,7 @@ public struct DeclaredParameter: Sendable, Hashable {
 }
 
 /// A value of a parameter, as the host hands it to a plug-in.
-public enum StageValue: Sendable, Hashable {
+public enum StageValue: Sendable, Hashable, Codable {
     case bool(Bool)
     case int(Int)
     case double(Double)
@@ -141,7 +141,7 @@ public enum StageValue: Sendable, Hashable {
 /// The size, format and meaning of one whole image, in the terms of the plug-in interface.
 public struct PluginImage: Sendable, Hashable {
     /// How a sample is stored. Full scale is 255, 65535 or 1.0.
-    public enum Format: Int32, Sendable, Hashable, CaseIterable {
+    public enum Format: Int32, Sendable, Hashable, CaseIterable, Codable {
         case uint8 = 1
         case uint16 = 2
         case float16 = 3
@@ -158,7 +158,7 @@ public struct PluginImage: Sendable, Hashable {
     }
 
     /// What the numbers mean.
-    public enum Space: Int32, Sendable, Hashable, CaseIterable {
+    public enum Space: Int32, Sendable, Hashable, CaseIterable, Codable {
         case any = 0
         case srgb = 1
         case grey = 2

@@ -282,13 +282,13 @@ struct DescriptorReader {
 }
 
 /// `[a-z][a-z0-9_]*`.
-private func isParameterName(_ name: String) -> Bool {
+func isParameterName(_ name: String) -> Bool {
     guard let first = name.utf8.first, (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(first) else { return false }
     return name.utf8.allSatisfy { isWordByte($0) }
 }
 
 /// Words of a-z, 0-9, _ and -, each starting with a letter, joined by dots.
-private func isStageName(_ name: String) -> Bool {
+func isStageName(_ name: String) -> Bool {
     name.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { word in
         guard let first = word.utf8.first, (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(first) else { return false }
         return word.utf8.allSatisfy { isWordByte($0) || $0 == UInt8(ascii: "-") }

@@ -9,6 +9,10 @@ public struct PluginRefusal: Error, Sendable, Hashable, CustomStringConvertible 
     /// One sentence each, for the plug-in's author; the first is the reason to show.
     public let reasons: [String]
 
+    /// How a reason begins that the dynamic loader gives.
+    static let loaderWords = "cannot be loaded: "
+    static let entryName = AQT_ENTRY_NAME
+
     init(_ path: String, _ reason: String) { self.init(path: path, reasons: [reason]) }
 
     init(path: String, reasons: [String]) {
@@ -19,8 +23,8 @@ public struct PluginRefusal: Error, Sendable, Hashable, CustomStringConvertible 
     public var description: String { "\(path): \(reasons.joined(separator: "; "))" }
 }
 
-/// A plug-in library that is loaded and whose descriptor is sound. It stays loaded until the process exits: its tables and its
-/// code are referred to from everywhere.
+/// A plug-in library whose descriptor is sound. Its code is loaded when a stage of it is first made, and then stays loaded until the process exits: its tables
+/// and functions are referred to from everywhere.
 public final class PluginLibrary: Sendable {
     /// The file, as it was found.
     public let path: String
@@ -28,12 +32,21 @@ public final class PluginLibrary: Sendable {
     public let descriptor: PluginDescriptor
     /// Its stages, in the order of the descriptor.
     public var stages: [PluginStage] {
-        zip(descriptor.stages, functions).map { PluginStage(library: self, declared: $0, functions: $1) }
+        descriptor.stages.enumerated().map { PluginStage(library: self, declared: $1, index: $0) }
     }
 
-    private let functions: [StageFunctions]
+    /// What was found out when the file was loaded: Const data of the library.
+    struct Contents: @unchecked Sendable {
+        let descriptor: PluginDescriptor
+        let functions: [StageFunctions]
+        let initialise: (@convention(c) (UnsafePointer<aqt_host>?, UnsafeMutablePointer<aqt_error>?) -> Int32)?
+    }
+
+    /// The file whose descriptor was read; nil where it was loaded at once.
+    private let scanned: FileIdentity?
     private let host: PluginHost
-    private let initialise: (@convention(c) (UnsafePointer<aqt_host>?, UnsafeMutablePointer<aqt_error>?) -> Int32)?
+    /// How loading went; `nil`: not done yet.
+    private let contents: Mutex<Result<Contents, StageError>?>
     /// How `init` went; `nil`: not called yet. Held during the call, so that nothing else runs in the library meanwhile.
     private let initialised = Mutex<Result<Void, StageError>?>(nil)
     /// Held during process() of stages that allow one call in the whole library.
@@ -44,10 +57,26 @@ public final class PluginLibrary: Sendable {
     /// Runs the library's load-time code and its entry function; no stage is touched. A file that is no plug-in, or one for another
     /// interface, is refused with a reason.
     public static func open(_ path: String, host: PluginHost) throws(PluginRefusal) -> PluginLibrary {
+        let contents = try read(path)
+        return PluginLibrary(path: path, descriptor: contents.descriptor, scanned: nil, contents: contents, host: host)
+    }
+
+    /// - Parameters:
+    ///   - scanned: the file whose descriptor is `descriptor`: what is loaded later must be that.
+    init(path: String, descriptor: PluginDescriptor, scanned: FileIdentity?, contents: Contents? = nil, host: PluginHost) {
+        self.path = path
+        self.descriptor = descriptor
+        self.scanned = scanned
+        self.host = host
+        self.contents = Mutex(contents.map { .success($0) })
+    }
+
+    /// Loads a file into this process and reads its descriptor.
+    static func read(_ path: String) throws(PluginRefusal) -> Contents {
         try checkFileType(path)
         // A path with a slash is never searched for; RTLD_LOCAL keeps the symbols of two plug-ins apart.
         guard let handle = dlopen(path.contains("/") ? path : "./\(path)", RTLD_NOW | RTLD_LOCAL) else {
-            throw PluginRefusal(path, "cannot be loaded: \(loaderError(path))")
+            throw PluginRefusal(path, "\(PluginRefusal.loaderWords)\(loaderError(path))")
         }
         guard let symbol = dlsym(handle, AQT_ENTRY_NAME) else {
             // Not even this library is unloaded: where it was written in Swift, the runtime still looks through its tables, and
@@ -58,27 +87,56 @@ public final class PluginLibrary: Sendable {
         guard let pointer = unsafeBitCast(symbol, to: Entry.self)() else {
             throw PluginRefusal(path, "\(AQT_ENTRY_NAME)() returned NULL: the library is a broken build")
         }
-        return try PluginLibrary(path: path, descriptor: pointer, host: host)
-    }
-
-    /// A library whose descriptor lies at `pointer`, which must live until the process exits.
-    init(path: String, descriptor pointer: UnsafePointer<aqt_plugin>, host: PluginHost) throws(PluginRefusal) {
         var reader = DescriptorReader()
         guard let descriptor = reader.read(pointer) else {
             throw PluginRefusal(path: path, reasons: reader.faults)
         }
-        self.path = path
-        self.descriptor = descriptor
-        self.host = host
-        self.functions = reader.stagePointers.map { StageFunctions(pointer: $0) }
-        self.initialise = reader.initialise
+        return Contents(descriptor: descriptor, functions: reader.stagePointers.map { StageFunctions(pointer: $0) }, initialise: reader.initialise)
+    }
+
+    /// The functions of a stage. Loads the library, if that was not done yet.
+    func functions(of index: Int) throws(StageError) -> StageFunctions { try loaded().functions[index] }
+
+    private func loaded() throws(StageError) -> Contents {
+        let result = contents.withLock { state -> Result<Contents, StageError> in
+            if let state { return state }
+            let result: Result<Contents, StageError>
+            do throws(StageError) {
+                result = .success(try load())
+            } catch {
+                result = .failure(error)
+            }
+            state = result
+            return result
+        }
+        return try result.get()
+    }
+
+    private func load() throws(StageError) -> Contents {
+        func fault(_ message: String) -> StageError { StageError(code: .unsupported, stage: "", plugin: descriptor.name, message: "\(path) \(message)") }
+        let changed = "has changed since it was scanned: run the command again"
+        guard scanned == nil || FileIdentity(path) == scanned else { throw fault(changed) }
+        let contents: Contents
+        do throws(PluginRefusal) {
+            contents = try StageMarks.during(WorkerBoard.Call.text(stage: "", plugin: descriptor.name, function: "dlopen()")) { () throws(PluginRefusal) in
+                try Self.read(path)
+            }
+        } catch {
+            throw fault(error.reasons.joined(separator: "; "))
+        }
+        guard scanned == nil || FileIdentity(path) == scanned else { throw fault(changed) }
+        guard contents.descriptor == descriptor else {
+            throw fault("says something else of itself than when it was scanned: its descriptor must be the same in every process; 'aquatint plugins list --rescan' scans it again")
+        }
+        return contents
     }
 
     /// Calls the plug-in's `init` once, before the first `create`. Later calls give the result of the first.
     func start() throws(StageError) -> UnsafePointer<aqt_host> {
+        let initialise = try loaded().initialise
         let result = initialised.withLock { state -> Result<Void, StageError> in
             if let state { return state }
-            let result = callInit()
+            let result = callInit(initialise)
             state = result
             return result
         }
@@ -86,7 +144,7 @@ public final class PluginLibrary: Sendable {
         return host.pointer
     }
 
-    private func callInit() -> Result<Void, StageError> {
+    private func callInit(_ initialise: (@convention(c) (UnsafePointer<aqt_host>?, UnsafeMutablePointer<aqt_error>?) -> Int32)?) -> Result<Void, StageError> {
         guard let initialise else { return .success(()) }
         var error = emptyStruct(aqt_error.self)
         let code = StageMarks.during(WorkerBoard.Call.text(stage: "", plugin: descriptor.name, function: "init()")) { initialise(host.pointer, &error) }
@@ -115,7 +173,7 @@ extension StageError {
 }
 
 /// Says in plain words what dlopen() would say in its own: that a file is no shared library, or one for another machine.
-private func checkFileType(_ path: String) throws(PluginRefusal) {
+func checkFileType(_ path: String) throws(PluginRefusal) {
     let file = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard file >= 0 else { throw PluginRefusal(path, "cannot be read: \(String(cString: strerror(errno)))") }
     defer { close(file) }

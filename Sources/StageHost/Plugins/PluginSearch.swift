@@ -30,12 +30,14 @@ public struct PluginFolder: Sendable, Hashable {
 public struct PluginReport: Sendable, Hashable {
     public enum Status: String, Sendable, Hashable {
         case ok, refused
+        /// Its code misbehaved when it was loaded.
+        case quarantined
     }
 
     /// The file, or the folder where a whole folder is refused.
     public var path: String
     public var status: Status
-    /// Why it is refused; `nil` where it is not.
+    /// Why it is not used; `nil` where it is.
     public var reason: String?
     /// Everything that is wrong with it, for the plug-in's author. The first is `reason`.
     public var faults: [String] = []
@@ -63,7 +65,7 @@ public struct PluginReport: Sendable, Hashable {
 public struct InstalledPlugins: Sendable {
     /// One per file looked at and per folder refused, in the order of the search.
     public let reports: [PluginReport]
-    /// The libraries that are loaded.
+    /// The libraries whose stages can be used.
     public let libraries: [PluginLibrary]
     /// The stages that exactly one library provides, by id.
     public let stages: [String: PluginStage]
@@ -79,6 +81,7 @@ public struct PluginSearch: Sendable {
     public let folders: [PluginFolder]
     /// Entries of the path variables that are not looked into, with the reason.
     public let refusedFolders: [PluginReport]
+    private let trust: PluginTrust
 
     /// The folders of a program.
     ///
@@ -113,77 +116,157 @@ public struct PluginSearch: Sendable {
         }
         self.folders = folders
         self.refusedFolders = refused
+        trust = PluginTrust(program: executable)
     }
 
     /// The program's own file, symbolic links resolved; `nil` where the system does not say.
     public static var executable: String? { realPath("/proc/self/exe") }
 
-    /// Loads every plug-in of the folders. A file that cannot be used is reported, and never stops the others.
-    public func load(host: PluginHost) -> InstalledPlugins {
-        var scan = Scan(host: host)
-        scan.reports = refusedFolders
-        for folder in folders { scan.load(folder) }
-        return scan.finish(folders)
+    /// Looks at every plug-in of the folders. A file that cannot be used is reported, and never stops the others.
+    ///
+    /// - Parameter scanner: reads the descriptors in another process; a library is then loaded into this one when a stage of it is first made. `nil`: each is
+    ///   loaded here at once, for files that are known to behave.
+    public func load(host: PluginHost, scanner: PluginScanner? = nil) -> InstalledPlugins {
+        var scan = Scan(host: host, trust: trust)
+        scan.reports = refusedFolders.map { .report($0) }
+        for folder in folders { scan.find(folder) }
+        return scan.finish(folders, scanner)
     }
 }
 
 /// One search in progress.
 private struct Scan {
+    /// A file that is to be looked at, or what came of one that is not.
+    enum Item {
+        case report(PluginReport)
+        /// The path as it was found, and the real one.
+        case file(String, real: String)
+    }
+
     let host: PluginHost
-    var reports: [PluginReport] = []
-    var libraries: [PluginLibrary] = []
+    let trust: PluginTrust
+    var reports: [Item] = []
     /// The files that were looked at, by their real paths.
     private var seen: Set<[UInt8]> = []
-    /// The loaded files by name and size: the ones that may be copies of each other.
-    private var loaded: [String: [String]] = [:]
 
-    init(host: PluginHost) { self.host = host }
+    init(host: PluginHost, trust: PluginTrust) {
+        self.host = host
+        self.trust = trust
+    }
 
-    mutating func load(_ folder: PluginFolder) {
+    mutating func find(_ folder: PluginFolder) {
         guard let names = entries(of: folder.path) else { return }
         let files = names.filter { name in
             name.hasSuffix(".so") && !name.hasPrefix(".") && (folder.source != .build || name.hasPrefix("libaqt_"))
         }
         guard !files.isEmpty else { return }
-        if let reason = writableByOthers(folder.path) {
+        if let reason = realPath(folder.path).flatMap(trust.fault(of:)) {
             refuse(folder.path, "\(reason), so that no plug-in in it can be trusted")
             return
         }
-        for name in files.sorted() { loadFile("\(folder.path)/\(name)") }
+        for name in files.sorted() { find("\(folder.path)/\(name)") }
     }
 
-    private mutating func loadFile(_ path: String) {
+    private mutating func find(_ path: String) {
         guard let real = realPath(path) else {
             refuse(path, "cannot be read: \(String(cString: strerror(errno)))")
             return
         }
         guard seen.insert(Array(real.utf8)).inserted else { return }
-        if let reason = writableByOthers(real) ?? writableByOthers(parent(of: real)).map({ "lies in a folder that \($0)" }) {
+        // The folder in which a symbolic link lies decides what it leads to.
+        let place = realPath(parent(of: path)).map { "\($0)/\(path.split(separator: "/").last ?? "")" } ?? path
+        if let reason = trust.fault(ofFile: real) {
+            refuse(path, place == real ? reason : "leads to \(real), which \(reason)")
+            return
+        }
+        if place != real, let reason = trust.fault(ofFile: place) {
             refuse(path, reason)
             return
         }
-        if let copy = loadedCopy(of: real) {
-            refuse(path, "is a copy of \(copy), which is loaded")
-            return
-        }
-        do {
-            let library = try PluginLibrary.open(real, host: host)
-            libraries.append(library)
-            loaded[copyKey(real), default: []].append(real)
-            reports.append(PluginReport(path: path, status: .ok, descriptor: library.descriptor))
-        } catch let refusal {
-            reports.append(PluginReport(path: path, status: .refused, reason: refusal.reasons.first, faults: refusal.reasons))
+        do throws(PluginRefusal) {
+            try checkFileType(real)
+            reports.append(.file(path, real: real))
+        } catch {
+            reports.append(.report(PluginReport(path: path, status: .refused, reason: error.reasons.first, faults: error.reasons)))
         }
     }
 
     private mutating func refuse(_ path: String, _ reason: String) {
-        reports.append(PluginReport(path: path, status: .refused, reason: reason, faults: [reason]))
+        reports.append(.report(PluginReport(path: path, status: .refused, reason: reason, faults: [reason])))
     }
 
-    /// A loaded file with the same name and bytes: the same plug-in installed twice is no conflict.
-    private func loadedCopy(of path: String) -> String? {
-        guard let candidates = loaded[copyKey(path)], let hash = SHA256.hash(contentsOf: path) else { return nil }
-        return candidates.first { SHA256.hash(contentsOf: $0) == hash }
+    func finish(_ folders: [PluginFolder], _ scanner: PluginScanner?) -> InstalledPlugins {
+        var shelf = Shelf(host: host)
+        let files = reports.compactMap { item in if case .file(_, let real) = item { real } else { nil } }
+        let results = scanner?.scan(files)
+        var next = 0
+        for item in reports {
+            switch item {
+            case .report(let report): shelf.reports.append(report)
+            case .file(let path, let real):
+                if let results {
+                    shelf.add(path, real: real, results[next])
+                    next += 1
+                } else {
+                    shelf.open(path, real: real)
+                }
+            }
+        }
+        var claims: [String: [PluginStage]] = [:]
+        for stage in shelf.libraries.flatMap(\.stages) { claims[stage.id, default: []].append(stage) }
+        return InstalledPlugins(
+            reports: shelf.reports, libraries: shelf.libraries, stages: claims.compactMapValues { $0.count == 1 ? $0[0] : nil },
+            conflicts: claims.filter { $0.value.count > 1 }.mapValues { $0.map(\.library.path) }, folders: folders)
+    }
+}
+
+/// The libraries that are used, and what is said of each file.
+private struct Shelf {
+    let host: PluginHost
+    var reports: [PluginReport] = []
+    var libraries: [PluginLibrary] = []
+    /// The used files by name and size: the ones that may be copies of each other.
+    private var used: [String: [String]] = [:]
+
+    init(host: PluginHost) { self.host = host }
+
+    /// A file that was scanned in another process.
+    mutating func add(_ path: String, real: String, _ result: PluginScanner.Result) {
+        switch result.finding {
+        case .plugin(let descriptor):
+            if isCopy(path, real) { return }
+            keep(PluginLibrary(path: real, descriptor: descriptor, scanned: result.identity, host: host), path)
+        case .refused(let reasons): refuse(path, reasons)
+        case .quarantined(let reason): reports.append(PluginReport(path: path, status: .quarantined, reason: reason, faults: [reason]))
+        }
+    }
+
+    /// A file that is loaded here and now.
+    mutating func open(_ path: String, real: String) {
+        if isCopy(path, real) { return }
+        do {
+            keep(try PluginLibrary.open(real, host: host), path)
+        } catch let refusal {
+            refuse(path, refusal.reasons)
+        }
+    }
+
+    private mutating func keep(_ library: PluginLibrary, _ path: String) {
+        libraries.append(library)
+        used[copyKey(library.path), default: []].append(library.path)
+        reports.append(PluginReport(path: path, status: .ok, descriptor: library.descriptor))
+    }
+
+    private mutating func refuse(_ path: String, _ reasons: [String]) {
+        reports.append(PluginReport(path: path, status: .refused, reason: reasons.first, faults: reasons))
+    }
+
+    /// Whether the bytes are those of a used file of the same name: the same plug-in installed twice is no conflict.
+    private mutating func isCopy(_ path: String, _ real: String) -> Bool {
+        guard let candidates = used[copyKey(real)], let hash = SHA256.hash(contentsOf: real),
+              let copy = candidates.first(where: { SHA256.hash(contentsOf: $0) == hash }) else { return false }
+        refuse(path, ["is a copy of \(copy), which is loaded"])
+        return true
     }
 
     private func copyKey(_ path: String) -> String {
@@ -191,17 +274,9 @@ private struct Scan {
         let size = stat(path, &status) == 0 ? Int(status.st_size) : -1
         return "\(size) \(path.split(separator: "/").last ?? "")"
     }
-
-    func finish(_ folders: [PluginFolder]) -> InstalledPlugins {
-        var claims: [String: [PluginStage]] = [:]
-        for stage in libraries.flatMap(\.stages) { claims[stage.id, default: []].append(stage) }
-        return InstalledPlugins(
-            reports: reports, libraries: libraries, stages: claims.compactMapValues { $0.count == 1 ? $0[0] : nil },
-            conflicts: claims.filter { $0.value.count > 1 }.mapValues { $0.map(\.library.path) }, folders: folders)
-    }
 }
 
-private func parent(of path: String) -> String {
+func parent(of path: String) -> String {
     guard let slash = path.lastIndex(of: "/") else { return "." }
     return slash == path.startIndex ? "/" : String(path[..<slash])
 }
@@ -227,11 +302,4 @@ private func entries(of folder: String) -> [String]? {
         if let name { names.append(name) }
     }
     return names
-}
-
-/// Why a file or folder is open to anybody; `nil` where it is not.
-private func writableByOthers(_ path: String) -> String? {
-    var status = stat()
-    guard stat(path, &status) == 0 else { return nil }
-    return status.st_mode & S_IWOTH != 0 ? "is writable by every user (take that away with chmod o-w)" : nil
 }

@@ -7,7 +7,11 @@ public struct PluginStage: Sendable {
     public let library: PluginLibrary
     /// What it declares.
     public let declared: DeclaredStage
-    let functions: StageFunctions
+    /// Its place in the descriptor.
+    let index: Int
+
+    /// Its functions. Loads the library, if that was not done yet.
+    func functions() throws(StageError) -> StageFunctions { try library.functions(of: index) }
 
     /// The name in pipelines.
     public var id: String { declared.id }
@@ -19,13 +23,13 @@ public struct PluginStage: Sendable {
     /// - Parameter values: by parameter name; `file` values are absolute paths.
     public func create(_ values: [String: StageValue] = [:]) throws(StageError) -> StageInstance {
         let arranged = try arrange(values)
-        let host = try library.start()
+        let host = try library.start(), functions = try functions()
         var instance: UnsafeMutableRawPointer?
         var error = emptyStruct(aqt_error.self)
         let cValues = CValues(arranged, of: declared.parameters)
         let code = StageMarks.during(mark("create()")) { functions.stage.create(host, functions.pointer, cValues.pointers, &instance, &error) }
         guard code == AQT_OK else { throw failure(code, error, "create()") }
-        return StageInstance(stage: self, instance: instance)
+        return StageInstance(stage: self, functions: functions, instance: instance)
     }
 
     /// One value or "not given" per parameter, in order.
@@ -61,19 +65,21 @@ public struct PluginStage: Sendable {
 /// One use of a stage, with its parameters. Destroyed when the last reference goes, after its plans.
 public final class StageInstance: Sendable {
     public let stage: PluginStage
+    private let functions: StageFunctions
     // Handed to the plug-in only, which made it for use from any thread.
     private nonisolated(unsafe) let instance: UnsafeMutableRawPointer?
     private let processMark: String
     /// Held during process() of stages that allow one call per instance.
     private let processing = Mutex<Void>(())
 
-    init(stage: PluginStage, instance: UnsafeMutableRawPointer?) {
+    init(stage: PluginStage, functions: StageFunctions, instance: UnsafeMutableRawPointer?) {
         self.stage = stage
+        self.functions = functions
         self.instance = instance
         processMark = stage.mark("process()")
     }
 
-    deinit { StageMarks.during(stage.mark("destroy()")) { stage.functions.stage.destroy(instance) } }
+    deinit { StageMarks.during(stage.mark("destroy()")) { functions.stage.destroy(instance) } }
 
     /// Asks the stage, once per image size, what comes out and what it needs. Any thread.
     ///
@@ -83,16 +89,16 @@ public final class StageInstance: Sendable {
         let images = CImages(inputs)
         var plan = emptyStruct(aqt_plan.self)
         var error = emptyStruct(aqt_error.self)
-        let code = StageMarks.during(stage.mark("plan()")) { stage.functions.stage.plan(instance, images.pointers, &plan, &error) }
+        let code = StageMarks.during(stage.mark("plan()")) { functions.stage.plan(instance, images.pointers, &plan, &error) }
         guard code == AQT_OK else { throw stage.failure(code, error, "plan()") }
         // From here on the plan is freed by its owner, also where its answer is refused.
         return try PluginPlan(instance: self, plan: plan, inputs: inputs, images: images).checked()
     }
 
-    func freePlan(_ plan: UnsafeMutablePointer<aqt_plan>) { StageMarks.during(stage.mark("plan_free()")) { stage.functions.stage.plan_free(instance, plan) } }
+    func freePlan(_ plan: UnsafeMutablePointer<aqt_plan>) { StageMarks.during(stage.mark("plan_free()")) { functions.stage.plan_free(instance, plan) } }
 
     func network(_ plan: UnsafePointer<aqt_plan>) throws(StageError) -> aqt_network {
-        guard let function = stage.functions.stage.network else { throw stage.fault(.internal, "is no network stage") }
+        guard let function = functions.stage.network else { throw stage.fault(.internal, "is no network stage") }
         var network = emptyStruct(aqt_network.self)
         var error = emptyStruct(aqt_error.self)
         let code = StageMarks.during(stage.mark("network()")) { function(instance, plan, &network, &error) }
@@ -105,7 +111,7 @@ public final class StageInstance: Sendable {
     /// - Parameter clock: given the time of the call, without that of waiting for others.
     func process(_ plan: UnsafePointer<aqt_plan>, _ job: UnsafePointer<aqt_job>, _ inputs: [UnsafePointer<aqt_tile>?],
                  _ output: UnsafePointer<aqt_tile>, _ clock: StageClock?) throws(StageError) {
-        guard let function = stage.functions.stage.process else { throw stage.fault(.internal, "computes no pixels itself") }
+        guard let function = functions.stage.process else { throw stage.fault(.internal, "computes no pixels itself") }
         var error = emptyStruct(aqt_error.self)
         let code = serialised {
             StageMarks.during(processMark) {

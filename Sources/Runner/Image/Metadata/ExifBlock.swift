@@ -14,8 +14,8 @@ struct ExifBlock {
         for entry in 0..<count {
             let place = start + 2 + 12 * entry
             guard let type = number(place + 2, 2, isLittle), let values = number(place + 4, 4, isLittle), let offset = number(place + 8, 4, isLittle) else { return false }
-            guard Self.widths.indices.contains(type), type > 0 else { return false }
-            let size = values * Self.widths[type]
+            guard let width = Self.widths[type] else { return false }
+            let size = values * width
             if size > 4, offset + size > bytes.count { return false }
         }
         return true
@@ -26,8 +26,8 @@ struct ExifBlock {
         return bytes.starts(with: [0x4D, 0x4D, 0, 42]) ? false : nil
     }
 
-    /// Bytes of a value, by its type.
-    private static let widths = [0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4]
+    /// Bytes of a value, by its type; 129 is text in UTF-8 (EXIF 3.0, 4.6.2).
+    private static let widths = [1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 129: 1]
 
     private func number(_ place: Int, _ count: Int, _ isLittle: Bool) -> Int? {
         guard place >= 0, place + count <= bytes.count else { return nil }

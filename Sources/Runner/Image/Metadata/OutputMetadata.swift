@@ -1,4 +1,5 @@
 internal import PipelineLanguage
+internal import Synchronization
 internal import Vips
 
 /// What a file is to say of its picture beside the pixels: the kinds that are wanted, and true of the picture as it has become.
@@ -20,12 +21,18 @@ struct OutputMetadata {
             } else if saver == "jpegsave", exif.count > Self.mostOfSegment {
                 notes.append("its EXIF data (\(exif.count) bytes) was left out, since a JPEG holds no more than 64 KiB of it")
                 image = try image.settingFields(image.fields.filter(Self.isExif).map { ($0, nil) })
+            } else if !kept.has(.gps), !Self.rebuildsExif.contains(saver) {
+                notes.append("its EXIF data was left out, since '\(saver)' would write the place with it")
+                image = try image.settingFields([(Self.exif, nil)])
             }
         }
         let fields = image.fields
         var changes: [(name: String, value: FieldValue?)] = fields.filter { !isWanted($0) }.map { ($0, nil) }
         changes += size(image, fields)
-        if kept.has(.xmp), let bytes = image.blob(Self.xmp) {
+        if kept.has(.xmp), let bytes = image.blob(Self.xmp), bytes.count > XMPPacket.most {
+            notes.append("its XMP data (\(bytes.count) bytes) was left out, since nothing of more than \(XMPPacket.most >> 20) MiB is gone through for what is no longer so")
+            changes.append((Self.xmp, nil))
+        } else if kept.has(.xmp), let bytes = image.blob(Self.xmp) {
             var packet = XMPPacket(bytes)
             let isClean = packet.describe(width: image.width, height: image.pageHeight, isUpright: image.orientation <= 1, keepsPlace: kept.has(.gps))
             if !isClean { notes.append("its XMP data was left out, since the place in it cannot be taken out alone") }
@@ -33,8 +40,10 @@ struct OutputMetadata {
         }
         for field in [Self.iptc, Self.photoshop] where kept.has(.iptc) {
             guard let bytes = image.blob(field) else { continue }
-            guard let cleaned = PhotoshopResources(bytes).without(staleResources) else {
-                notes.append("its IPTC data is damaged and was left out, since it may hold an old thumbnail")
+            let records = IPTCRecords(bytes)
+            let cleaned = if records.areRecords { kept.has(.gps) ? bytes : records.withoutPlace() } else { PhotoshopResources(bytes).without(staleResources, keepsPlace: kept.has(.gps)) }
+            guard let cleaned else {
+                notes.append("its IPTC data is damaged and was left out, since it may hold \(kept.has(.gps) ? "an old thumbnail" : "the place")")
                 changes.append((field, nil))
                 continue
             }
@@ -60,6 +69,9 @@ struct OutputMetadata {
 
     /// Bytes of a JPEG's segment, less its length and `Exif\0\0`.
     private static let mostOfSegment = 65_500
+
+    /// Savers that make the block anew from the fields; others may write it as it was, with what was taken out of those.
+    private static let rebuildsExif: Set<String> = ["jpegsave", "pngsave", "webpsave", "heifsave"]
 
     static func isExif(_ field: String) -> Bool { field == exif || field.hasPrefix("exif-ifd") }
 
@@ -110,8 +122,23 @@ struct OutputMetadata {
 
     // MARK: afterwards
 
-    /// What the image said, and its file does not say: asked of the file itself, since savers differ with the version of libvips.
-    static func lost(of image: Image, in path: String) -> [String] {
+    /// What the image said, and its file does not say: asked of the first file of each kind, since savers differ with the version of libvips.
+    ///
+    /// - Parameter options: of the saver.
+    static func lost(of image: Image, in path: String, saver: String, options: [String: Argument]) -> [String] {
+        let said = image.fields.filter([exif, xmp, iptc, photoshop, profile].contains).sorted()
+        guard !said.isEmpty else { return [] }
+        let kind = "\(saver) \(said) \(image.interpretation.rawValue) \(image.bands) \(image.format.rawValue) \(["strip", "keep", "profile"].map { options[$0] })"
+        if let known = lostBefore.withLock({ $0[kind] }) { return known }
+        let found = lost(of: image, in: path)
+        lostBefore.withLock { $0[kind] = found }
+        return found
+    }
+
+    /// By what decides it.
+    private static let lostBefore = Mutex<[String: [String]]>([:])
+
+    private static func lost(of image: Image, in path: String) -> [String] {
         let blobs = [(exif, "EXIF"), (xmp, "XMP"), (iptc, "IPTC"), (photoshop, "IPTC"), (profile, "the colour profile")]
         let had = blobs.filter { image.blob($0.0).map { !$0.isEmpty } ?? false }
         guard !had.isEmpty, let loader = Image.loader(forFile: path), let file = try? Image.load(path, loader: loader) else { return [] }

@@ -1,9 +1,12 @@
 /// XMP as the bytes of its XML, changed only where it tells what is no longer so.
 ///
 /// It is searched, not parsed: properties stand as attributes (`tiff:Orientation="6"`) or as elements (`<tiff:Orientation>6</tiff:Orientation>`), under the prefixes that
-/// the XMP specification gives to their namespaces.
+/// the XMP specification gives to their namespaces. All else stays byte for byte, in whatever encoding that has ASCII's characters where ASCII has them.
 struct XMPPacket {
     private(set) var bytes: [UInt8]
+
+    /// Bytes beyond which a packet is not gone through: those of cameras have some thousands, the largest of editors some millions.
+    static let most = 16 << 20
 
     init(_ bytes: [UInt8]) {
         self.bytes = bytes
@@ -12,78 +15,43 @@ struct XMPPacket {
     /// Whether this is XMP at all.
     var isPacket: Bool { first("<x:xmpmeta", in: 0..<min(bytes.count, 1024)) != nil || first("<rdf:RDF", in: 0..<min(bytes.count, 1024)) != nil || bytes.starts(with: Array("<?xpacket".utf8)) }
 
-    /// Makes it true of the picture that it will go with.
+    /// Whether it says that a gain map follows. The name of that namespace alone says nothing: it may stay where its properties have gone.
+    var hasGainMap: Bool { !XMLProperties.find(in: bytes, startingWith: Self.gainMap).isEmpty }
+
+    /// Makes it true of the picture that it will go with: one of some size, without thumbnails, further pictures in its file and a gain map.
     ///
     /// - Returns: false where the place was to go and something of it may have stayed.
     mutating func describe(width: Int, height: Int, isUpright: Bool, keepsPlace: Bool) -> Bool {
         // UTF-16 and UTF-32, which the specification allows, and hardly anybody writes.
         guard !bytes.prefix(64).contains(0) else { return keepsPlace }
-        for (name, value) in [("tiff:ImageWidth", width), ("tiff:ImageLength", height), ("exif:PixelXDimension", width), ("exif:PixelYDimension", height)] {
-            set(name, to: "\(value)")
+        var values = ["tiff:ImageWidth": width, "tiff:ImageLength": height, "exif:PixelXDimension": width, "exif:PixelYDimension": height]
+        if isUpright { values["tiff:Orientation"] = 1 }
+        rewrite(values, without: Self.stale + Self.gainMap + (keepsPlace ? [] : Self.place))
+        return keepsPlace || first("GPS", in: bytes.indices) == nil
+    }
+
+    /// `Container:Directory` lists the pictures that follow in the file.
+    private static let stale = ["xmp:Thumbnails", "xap:Thumbnails", "Container:Directory"]
+    private static let gainMap = ["hdrgm:", "HDRGainMap:"]
+    private static let place = [
+        "exif:GPS", "photoshop:City", "photoshop:State", "photoshop:Country", "Iptc4xmpCore:Location", "Iptc4xmpCore:CountryCode", "Iptc4xmpExt:LocationShown",
+        "Iptc4xmpExt:LocationCreated",
+    ]
+
+    private mutating func rewrite(_ values: [String: Int], without prefixes: [String]) {
+        var result: [UInt8] = [], done = 0
+        for property in XMLProperties.find(in: bytes, startingWith: prefixes + values.keys) where property.whole.lowerBound >= done {
+            if prefixes.contains(where: property.name.hasPrefix) {
+                result += bytes[done..<property.whole.lowerBound]
+                done = property.whole.upperBound
+            } else if let value = values[property.name], let range = property.value {
+                result += bytes[done..<range.lowerBound]
+                result += "\(value)".utf8
+                done = range.upperBound
+            }
         }
-        if isUpright { set("tiff:Orientation", to: "1") }
-        remove(startingWith: "xmp:Thumbnails")
-        remove(startingWith: "xap:Thumbnails")
-        guard !keepsPlace else { return true }
-        remove(startingWith: "exif:GPS")
-        return first("GPS", in: bytes.indices) == nil
+        if done > 0 { bytes = result + bytes[done...] }
     }
-
-    private mutating func set(_ name: String, to value: String) {
-        for property in properties(startingWith: name).reversed() where property.name == name {
-            guard let range = property.value else { continue }
-            bytes.replaceSubrange(range, with: value.utf8)
-        }
-    }
-
-    private mutating func remove(startingWith prefix: String) {
-        for property in properties(startingWith: prefix).reversed() { bytes.removeSubrange(property.whole) }
-    }
-
-    private struct Property {
-        var name: String
-        var whole: Range<Int>
-        /// Nil in an element that has none.
-        var value: Range<Int>?
-    }
-
-    /// In their order; none lies in another.
-    private func properties(startingWith prefix: String) -> [Property] {
-        var found: [Property] = []
-        var start = 0
-        while let place = first(prefix, in: start..<bytes.count) {
-            var end = place
-            while end < bytes.count, Self.isName(bytes[end]) { end += 1 }
-            start = end
-            guard place > 0 else { continue }
-            let property = bytes[place - 1] == UInt8(ascii: "<") ? element(place..<end) : Self.isBlank(bytes[place - 1]) ? attribute(place..<end) : nil
-            guard let property else { continue }
-            found.append(property)
-            start = property.whole.upperBound
-        }
-        return found
-    }
-
-    private func attribute(_ name: Range<Int>) -> Property? {
-        var index = name.upperBound
-        func skipBlanks() { while index < bytes.count, Self.isBlank(bytes[index]) { index += 1 } }
-        skipBlanks()
-        guard index < bytes.count, bytes[index] == UInt8(ascii: "=") else { return nil }
-        index += 1
-        skipBlanks()
-        guard index < bytes.count, bytes[index] == UInt8(ascii: "\"") || bytes[index] == UInt8(ascii: "'"),
-              let end = bytes[(index + 1)...].firstIndex(of: bytes[index]) else { return nil }
-        return Property(name: text(name), whole: (name.lowerBound - 1)..<(end + 1), value: (index + 1)..<end)
-    }
-
-    private func element(_ name: Range<Int>) -> Property? {
-        guard let end = bytes[name.upperBound...].firstIndex(of: UInt8(ascii: ">")) else { return nil }
-        if bytes[end - 1] == UInt8(ascii: "/") { return Property(name: text(name), whole: (name.lowerBound - 1)..<(end + 1), value: nil) }
-        guard let close = first("</\(text(name))>", in: (end + 1)..<bytes.count) else { return nil }
-        return Property(name: text(name), whole: (name.lowerBound - 1)..<(close + name.count + 3), value: (end + 1)..<close)
-    }
-
-    private func text(_ range: Range<Int>) -> String { String(decoding: bytes[range], as: UTF8.self) }
 
     /// Where a text begins first.
     private func first(_ text: String, in range: Range<Int>) -> Int? {
@@ -97,15 +65,6 @@ struct XMPPacket {
                 place += 1
             }
             return nil
-        }
-    }
-
-    private static func isBlank(_ byte: UInt8) -> Bool { [0x20, 0x09, 0x0A, 0x0D].contains(byte) }
-
-    private static func isName(_ byte: UInt8) -> Bool {
-        switch Character(Unicode.Scalar(byte)) {
-        case "a"..."z", "A"..."Z", "0"..."9", ":", "_", "-", ".": true
-        default: byte >= 0x80
         }
     }
 }

@@ -1,0 +1,108 @@
+internal import Foundation
+
+/// Tests whether a plug-in keeps what the interface promises, in processes of its own: each crash and each call that does not return is named.
+public struct ConformanceCheck: Sendable {
+    private let program: String
+    /// Values for parameters, by name: for the ones that only the author can give, such as files.
+    private let values: [String: String]
+    /// Seconds that one call may take.
+    private let limit: Double
+
+    /// - Parameter program: this program's own file, which has the commands `scan-plugins` and `try-stage`.
+    public init(program: String, values: [String: String] = [:], limit: Double = 10) {
+        self.program = program
+        self.values = values
+        self.limit = limit
+    }
+
+    /// - Parameter path: an existing file.
+    public func check(_ path: String) -> ConformanceReport {
+        var report = ConformanceReport(path: path, descriptor: nil, findings: [], isPlugin: true)
+        let scanner = PluginScanner(program: program, version: "", cacheFolder: nil)
+        switch scanner.scan([path])[0].finding {
+        case .plugin(let descriptor): report.descriptor = descriptor
+        case .quarantined(let reason):
+            report.findings.append(ConformanceFinding("\(reason)", "Load-time code and \(PluginRefusal.entryName)() have no side effects: no output, threads, files, devices; they return the same tables each time."))
+            return report
+        case .refused(let reasons):
+            report.isPlugin = !reasons.contains { reason in ["is no ", "is an ELF file, but", "is a 32-bit"].contains { reason.hasPrefix($0) } }
+            report.findings += reasons.map { ConformanceFinding($0) }
+            return report
+        }
+        guard let descriptor = report.descriptor else { return report }
+        if case .plugin(let again) = scanner.scan([path])[0].finding, again != descriptor {
+            report.findings.append(ConformanceFinding("its descriptor says something else each time that it is loaded", "It is const data: names, versions, parameters must be the same in every process."))
+        }
+        for name in values.keys.sorted() where !descriptor.stages.contains(where: { $0.parameters.contains { $0.name == name } }) {
+            report.findings.append(ConformanceFinding(.note, "no stage has a parameter '\(name)'"))
+        }
+        for (index, stage) in descriptor.stages.enumerated() {
+            if stage.licence == nil || stage.licence == "" { report.findings.append(ConformanceFinding(.warning, stage: stage.id, "names no licence", "Set aqt_stage.licence to an SPDX expression, such as MIT.")) }
+            for part in TrialPart.allCases {
+                let (found, isWhole) = run(path, index, stage.id, part)
+                report.findings += found
+                // What fails at once fails everywhere.
+                if !isWhole, part == .life { break }
+            }
+        }
+        report.findings = Self.gathered(report.findings)
+        return report
+    }
+
+    /// One finding of each kind: the first, with how often it came.
+    private static func gathered(_ findings: [ConformanceFinding]) -> [ConformanceFinding] {
+        var kept: [ConformanceFinding] = [], counts: [Int] = []
+        for finding in findings {
+            func isAlike(_ other: ConformanceFinding) -> Bool {
+                other == finding || !finding.advice.isEmpty && (other.severity, other.stage, other.advice) == (finding.severity, finding.stage, finding.advice)
+            }
+            if let index = kept.firstIndex(where: isAlike) {
+                counts[index] += 1
+            } else {
+                kept.append(finding)
+                counts.append(0)
+            }
+        }
+        for (index, count) in counts.enumerated() where count > 0 { kept[index].message += " (and \(count) more like it)" }
+        return kept
+    }
+
+    /// - Returns: what was found, and whether the process came to its end.
+    private func run(_ path: String, _ index: Int, _ stage: String, _ part: TrialPart) -> ([ConformanceFinding], Bool) {
+        var findings: [ConformanceFinding] = []
+        let process: WatchedProcess
+        do {
+            process = try WatchedProcess(program, ["try-stage", "--stage", "\(index)", "--part", part.rawValue] + values.sorted { $0.key < $1.key }.flatMap { ["--set", "\($0.key)=\($0.value)"] } + ["--", path])
+        } catch {
+            return ([ConformanceFinding(stage: stage, "could not be tried: no process could be started: \(error.reason)")], false)
+        }
+        var trying = "loading", patience = limit + 20
+        var isDone = false, isHopeless = false, wasSilent = false
+        reading: while true {
+            switch process.line(within: patience) {
+            case nil:
+                wasSilent = true
+                break reading
+            case .some(nil): break reading
+            case .some(.some(let bytes)):
+                guard let line = try? ScanJSON.decoder.decode(TrialLine.self, from: Data(bytes)) else { break reading }
+                switch line {
+                case .trying(let what):
+                    trying = what
+                    patience = limit
+                case .found(let finding): findings.append(finding)
+                case .hopeless: isHopeless = true
+                case .done: isDone = true
+                }
+            }
+        }
+        let end = process.end(wasSilent: wasSilent)
+        if isDone, end == .exited(0) { return (findings, !isHopeless) }
+        let what = end == .silent ? "did not return within \(Int(limit)) s" : end.description
+        let words = process.lastWords.map { ": \($0)" } ?? ""
+        let advice = end == .silent ? "Every call returns, and process() polls aqt_job.cancelled at least every 50 ms."
+            : "A call returns AQT_OK or an error: it never crashes, exits or aborts, whatever the size, the tile and the parameters within their ranges."
+        findings.append(ConformanceFinding(stage: stage, "\(what) in \(trying)\(words)", advice))
+        return (findings, false)
+    }
+}

@@ -1,0 +1,220 @@
+internal import CStageMarks
+internal import Glibc
+
+/// A process of this program that runs foreign code and says in lines, on descriptor 3, how far it is.
+///
+/// Its standard output and standard error go to memory, and Ctrl-C of the terminal does not reach it. It ends with this process, and with its owner.
+final class WatchedProcess {
+    /// How it ended.
+    enum End: Sendable, Hashable {
+        case exited(Int32)
+        case signalled(Int32)
+        /// It said nothing for too long, and was killed.
+        case silent
+        /// It said more than it may, and was killed.
+        case talkative
+
+        /// `SIGSEGV (a bad memory access)`, `leaving with status 3`.
+        var description: String {
+            switch self {
+            case .exited(let status): "ended the process with status \(status)"
+            case .signalled(let signal): "crashed: \(SignalName.text(signal))"
+            case .silent: "did not return in time"
+            case .talkative: "flooded its answers"
+            }
+        }
+    }
+
+    struct StartFailed: Error {
+        let reason: String
+    }
+
+    /// Where such a process writes its lines.
+    static let answers: Int32 = 3
+    private static let mostBytes = 64 << 20
+
+    private let process: pid_t
+    private let lines: Int32
+    private let output: Int32
+    private let errors: Int32
+    private var buffer: [UInt8] = []
+    private var taken = 0
+    private var isReaped = false
+
+    /// - Parameter arguments: without the program's name.
+    init(_ program: String, _ arguments: [String]) throws(StartFailed) {
+        var ends: [Int32] = [-1, -1]
+        let output = aqt_nameless_file(), errors = aqt_nameless_file()
+        guard output >= 0, errors >= 0, pipe(&ends) == 0 else {
+            let reason = String(cString: strerror(errno))
+            for file in [output, errors] where file >= 0 { close(file) }
+            throw StartFailed(reason: reason)
+        }
+        defer { close(ends[1]) }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        // In this order none of them is overwritten before it is copied: 0 to 2 are open, and so these are 3 or more.
+        posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
+        posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO)
+        posix_spawn_file_actions_adddup2(&actions, ends[1], Self.answers)
+        posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP))
+        posix_spawnattr_setpgroup(&attributes, 0)
+        var words: [UnsafeMutablePointer<CChar>?] = (["aquatint"] + arguments).map { strdup($0) } + [nil]
+        defer { for word in words { free(word) } }
+        // Swift's own reports of crashes take seconds, and let some signals pass.
+        var variables: [UnsafeMutablePointer<CChar>?] = [strdup("SWIFT_BACKTRACE=enable=no")]
+        var variable = environ
+        while let text = variable.pointee {
+            if strncmp(text, "SWIFT_BACKTRACE=", 16) != 0 { variables.append(strdup(text)) }
+            variable += 1
+        }
+        variables.append(nil)
+        defer { for variable in variables { free(variable) } }
+        var process: pid_t = 0
+        let code = posix_spawn(&process, program, &actions, &attributes, &words, &variables)
+        (self.process, lines, self.output, self.errors) = (process, ends[0], output, errors)
+        guard code == 0 else {
+            isReaped = true
+            throw StartFailed(reason: String(cString: strerror(code)))
+        }
+    }
+
+    deinit {
+        finish()
+        for file in [lines, output, errors] { close(file) }
+    }
+
+    /// The next line that it says; nil where it has ended, or was ended for saying nothing for so many seconds.
+    func line(within seconds: Double) -> [UInt8]?? {
+        var limit = now() + seconds
+        let last = now() + 12 * seconds, before = activity.seconds
+        while true {
+            if let end = buffer[taken...].firstIndex(of: UInt8(ascii: "\n")) {
+                defer { taken = end + 1 }
+                return .some(Array(buffer[taken..<end]))
+            }
+            buffer.removeFirst(taken)
+            taken = 0
+            guard buffer.count < Self.mostBytes else { return .some(nil) }
+            let left = limit - now()
+            guard left > 0 else {
+                // On a busy machine it may not have had its time yet.
+                let (isRunning, spent) = activity
+                guard isRunning, spent - before < seconds, now() < last else { return nil }
+                limit = now() + 0.2
+                continue
+            }
+            var wait = pollfd(fd: lines, events: Int16(POLLIN), revents: 0)
+            guard poll(&wait, 1, Int32(min(left * 1000 + 1, 100_000))) > 0 else { continue }
+            var piece = [UInt8](repeating: 0, count: 64 << 10)
+            let count = piece.withUnsafeMutableBytes { read(lines, $0.baseAddress, $0.count) }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { return .some(nil) }
+            buffer += piece.prefix(count)
+        }
+    }
+
+    /// Whether it computes, or waits to, and the seconds of processor time that it has had.
+    private var activity: (isRunning: Bool, seconds: Double) {
+        let file = open("/proc/\(process)/stat", O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return (false, 0) }
+        defer { close(file) }
+        var bytes = [UInt8](repeating: 0, count: 1024)
+        let count = bytes.withUnsafeMutableBytes { read(file, $0.baseAddress, $0.count) }
+        // Behind the name, which may hold anything: the state, and as 12th and 13th the ticks.
+        let text = String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
+        guard let end = text.lastIndex(of: ")") else { return (false, 0) }
+        let fields = text[text.index(after: end)...].split(separator: " ")
+        guard fields.count > 12, let user = Double(fields[11]), let system = Double(fields[12]) else { return (false, 0) }
+        return (fields[0] == "R" || fields[0] == "D", (user + system) / Double(sysconf(Int32(_SC_CLK_TCK))))
+    }
+
+    /// Ends it, if it has not ended by itself within a moment after its last line, and says how it ended.
+    func end(wasSilent: Bool) -> End {
+        if wasSilent {
+            finish()
+            return .silent
+        }
+        if buffer.count >= Self.mostBytes {
+            finish()
+            return .talkative
+        }
+        let limit = now() + 2
+        var status: Int32 = 0
+        while true {
+            let result = waitpid(process, &status, WNOHANG)
+            if result == process || result < 0 && errno != EINTR { break }
+            guard now() < limit else {
+                finish()
+                return .silent
+            }
+            usleep(500)
+        }
+        isReaped = true
+        kill(-process, SIGKILL)  // what it has started, if anything
+        let signal = status & 0x7F
+        return signal == 0 ? .exited(status >> 8 & 0xFF) : .signalled(signal)
+    }
+
+    /// The last thing that it wrote to standard error: why a Swift program trapped, what an assertion said.
+    var lastWords: String? {
+        let size = lseek(errors, 0, SEEK_END)
+        guard size > 0 else { return nil }
+        var bytes = [UInt8](repeating: 0, count: Int(min(size, 4096)))
+        let count = bytes.withUnsafeMutableBytes { pread(errors, $0.baseAddress, $0.count, max(0, size - 4096)) }
+        let lines = String(decoding: bytes.prefix(max(0, count)), as: UTF8.self).split(separator: "\n")
+        let telling = lines.last { $0.contains("Fatal error") || $0.contains("ssert") || $0.contains("what():") } ?? lines.last
+        return telling.map { String(cleaned(String($0)).prefix(300)) }
+    }
+
+    private func finish() {
+        guard !isReaped else { return }
+        kill(-process, SIGKILL)
+        kill(process, SIGKILL)
+        var status: Int32 = 0
+        while waitpid(process, &status, 0) < 0, errno == EINTR {}
+        isReaped = true
+    }
+}
+
+/// Seconds of a clock that is never set.
+func now() -> Double {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+}
+
+/// What a process that runs foreign code does first: it leaves no core behind, fills no disk, and does not outlive who asked for it.
+func becomeWatched() {
+    aqt_end_with_parent()
+    for number in [SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGTRAP, SIGFPE, SIGPIPE, SIGXFSZ] { signal(number, SIG_DFL) }
+    var none = rlimit(rlim_cur: 0, rlim_max: 0)
+    setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none)
+    var some = rlimit(rlim_cur: 64 << 20, rlim_max: 64 << 20)
+    setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &some)
+    _ = fcntl(WatchedProcess.answers, F_SETFD, FD_CLOEXEC)
+}
+
+/// Writes a line where ``WatchedProcess`` reads.
+func answer(_ line: [UInt8]) {
+    var rest = ArraySlice(line + [UInt8(ascii: "\n")])
+    while !rest.isEmpty {
+        let count = rest.withUnsafeBytes { write(WatchedProcess.answers, $0.baseAddress, $0.count) }
+        if count < 0, errno == EINTR { continue }
+        guard count > 0 else { _exit(74) }
+        rest = rest.dropFirst(count)
+    }
+}
+
+/// The bytes that were written to standard output so far, those in C's buffers included.
+func writtenToOutput() -> Int64 {
+    fflush(nil)
+    var status = stat()
+    return fstat(STDOUT_FILENO, &status) == 0 ? Int64(status.st_size) : 0
+}

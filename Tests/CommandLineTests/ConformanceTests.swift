@@ -1,0 +1,95 @@
+import Foundation
+import Testing
+
+@Suite(.enabled(if: Program.has("cc"), "there is no C compiler"))
+struct ConformanceTests {
+    let place: Workplace
+
+    init() throws { place = try Workplace() }
+
+    @Test(arguments: [
+        ("CRASH_IN_CONSTRUCTOR", "error: crashed: SIGSEGV (a bad memory access) while it was loaded"),
+        ("EXIT_IN_CONSTRUCTOR", "error: ended the process with status 0 while it was loaded"),
+        ("PRINT_IN_CONSTRUCTOR", "error: wrote to standard output while it was loaded"),
+        ("CRASH_IN_ENTRY", "error: crashed: SIGABRT (it gave itself up) while it was loaded"),
+        ("NULL_ENTRY", "error: aqt_plugin_entry_v1() returned NULL"),
+        ("WILD_POINTER", "error: crashed: SIGSEGV"),
+        ("OTHER_MAJOR", "error: is built for version 2 of the plug-in interface, and this program has version 1"),
+        ("DIFFERENT_EACH_TIME", "error: its descriptor says something else each time that it is loaded"),
+        ("BAD_NAME", "error: \"Test Blur\" cannot be a stage's id"),
+        ("SHORT_STRUCT", "error: test.blur: parameter 1: aqt_param.struct_size is 8, interface 1.0 has 88 bytes"),
+        ("DUPLICATE_STAGE", "error: two stages have the id test.blur"),
+        ("DUPLICATE_PARAMETER", "error: test.blur: two parameters or inputs are called amount"),
+        ("DEFAULT_OUT_OF_RANGE", "error: test.blur: amount: the default is 99, outside 0 to 10"),
+        ("NO_DOC", "error: test.blur: amount: doc is NULL"),
+        ("NO_CREATE", "error: test.blur: create must not be NULL"),
+        ("CRASH_IN_CREATE", "error: test.blur: crashed: SIGSEGV (a bad memory access) in create() with its defaults of test.blur"),
+        ("EXIT_IN_CREATE", "error: test.blur: ended the process with status 7 in create()"),
+        ("PRINT_IN_CREATE", "error: test.blur: writes to standard output: "),
+        ("REFUSES_ITS_DEFAULT", "error: test.blur: amount: must be odd\n"),
+        ("REFUSES_ITS_MAXIMUM", "error: test.blur: with amount = 10, which the descriptor allows: must be below 10\n"),
+        ("SILENT_ERROR", "error: test.blur: create() failed and gave no message (internal)\n    Fill err->message"),
+        ("CHANGES_FOLDER", "error: test.blur: changes the working directory, to /"),
+        ("CRASH_IN_PLAN", "error: test.blur: crashed: SIGFPE (a division by zero) in plan() for 33 x 21, 3 bands of float32"),
+        ("WRONG_SIZE", "error: test.blur: plan() answered nonsense: the output is 34 x 21, but the scale of input 1 makes it 33 x 21"),
+        ("CRASH_IN_PROCESS", "error: test.blur: crashed: SIGSEGV (a bad memory access) in process() for the tile 33 x 21 at (0, 0)"),
+        ("CRASH_ON_LARGE_TILE", "error: test.blur: crashed: SIGSEGV (a bad memory access) in process() for the tile 64 x 1 at (0, 0)"),
+        ("FAILS_IN_PROCESS", "error: test.blur: disk on fire\n"),
+        ("PRINT_IN_PROCESS", "error: test.blur: writes to standard output: "),
+        ("NOT_A_NUMBER", "error: test.blur: process() gives nan at (3, 0) band 0"),
+        ("SKIPS_LAST_COLUMN", "error: test.blur: process() leaves 63 of 2079 samples unwritten, the first at (32, 0) band 0"),
+        ("WRITES_OUTSIDE", "error: test.blur: process() writes outside its output tile: 4 bytes changed, the first 1 pixel right of row 0"),
+        ("WRITES_ITS_INPUT", "error: test.blur: process() writes to its input 'in': 4 bytes changed, the first at column 1 of row 1"),
+        ("IGNORES_STRIDE", "error: test.blur: process() writes outside its output tile: "),
+        ("NO_HALO", "error: test.blur: process() reads outside its input tile"),
+        ("DEPENDS_ON_TILE", "error: test.blur: the result depends on how the picture is cut: "),
+        ("KEEPS_STATE", "at (0, 0) band 0 for the same tile 33 x 21 at (0, 0)"),
+        ("RANDOM", "for the same tile 33 x 21 at (0, 0)"),
+        ("NOT_THREAD_SAFE", "error: test.blur: process() on eight threads at once gives "),
+        ("LEAK", " bytes each time that an instance is made, used and destroyed"),
+        ("CRASH_IN_PLAN_FREE", "error: test.blur: crashed: SIGABRT (it gave itself up) in plan_free() and destroy()"),
+        ("CRASH_IN_DESTROY", "error: test.blur: crashed: SIGABRT (it gave itself up) in plan_free() and destroy()"),
+    ])
+    func `a broken promise is found, with where it showed`(_ fault: String, _ message: String) throws {
+        let outcome = try place.aquatint("plugins", "check", place.buildPlugin("bad", [fault]))
+        #expect(outcome.status == 1 && outcome.output.contains(message) && outcome.output.contains("\nnot conformant: "), "\(fault): \(outcome)")
+        #expect(outcome.error.isEmpty)
+    }
+
+    @Test(arguments: [("HANG_IN_CREATE", "create() with its defaults"), ("HANG_IN_PROCESS", "process() for the tile 33 x 21 at (0, 0)")])
+    func `a call that does not return is ended, and named`(_ fault: String, _ call: String) throws {
+        let outcome = try place.aquatint("plugins", "check", place.buildPlugin("bad", [fault]))
+        #expect(outcome.status == 1 && outcome.output.contains("error: test.blur: did not return within 10 s in \(call)"), "\(outcome)")
+    }
+
+    @Test func `a picture that is refused for its size is a warning`() throws {
+        let outcome = try place.aquatint("plugins", "check", place.buildPlugin("small", ["REFUSES_ONE_PIXEL"]))
+        #expect(outcome.status == 0 && outcome.output.contains("warning: test.blur: refuses a picture of 1 x 1, 3 bands of float32: the picture is too small"), "\(outcome)")
+    }
+
+    @Test(arguments: ["", "LARGE_STRUCT"])
+    func `a sound plug-in is conformant, and JSON says the same`(_ variant: String) throws {
+        let library = try place.buildPlugin("good", variant.isEmpty ? [] : [variant])
+        let outcome = try place.aquatint("plugins", "check", library, "--json")
+        let report = try #require(JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
+        #expect(outcome.status == 0 && report["conformant"] as? Bool == true && report["version"] as? String == "1.2.0" && report["v"] as? Int == 1, "\(outcome)")
+        let errors = (report["findings"] as? [[String: Any]])?.filter { $0["severity"] as? String == "error" }
+        #expect(errors?.isEmpty == true)
+    }
+
+    @Test func `what is no plug-in is 65, and what is not there 66`() throws {
+        try place.write("text.so", "text")
+        #expect(try place.aquatint("plugins", "check", "text.so").status == 65)
+        #expect(try place.aquatint("plugins", "check", place.buildPlugin("other", ["WRONG_SYMBOL"])).status == 65)
+        #expect(try place.aquatint("plugins", "check", "missing.so").status == 66)
+        #expect(try place.aquatint("plugins", "check", "home").status == 65)
+    }
+}
+
+@Suite struct ShippedConformanceTests {
+    @Test(arguments: ["separable_conv", "attention", "adaptive_attention", "generator", "onnx", "kuwahara", "halftone"])
+    func `every shipped plug-in is conformant`(_ name: String) throws {
+        let outcome = try Workplace().aquatint("plugins", "check", "\(Program.directory)/libaqt_\(name).so")
+        #expect(outcome.status == 0 && outcome.output.contains("conformant: 0 errors"), "\(outcome)")
+    }
+}
