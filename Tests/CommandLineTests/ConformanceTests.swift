@@ -87,7 +87,7 @@ struct ConformanceTests {
 }
 
 @Suite struct ShippedConformanceTests {
-    @Test(arguments: ["separable_conv", "attention", "adaptive_attention", "generator", "onnx", "kuwahara", "halftone"])
+    @Test(arguments: ["separable_conv", "attention", "adaptive_attention", "generator", "onnx", "kuwahara", "halftone", "guided", "xdog", "dither"])
     func `every shipped plug-in is conformant`(_ name: String) throws {
         let outcome = try Workplace().aquatint("plugins", "check", "\(Program.directory)/libaqt_\(name).so")
         #expect(outcome.status == 0 && outcome.output.contains("conformant: 0 errors"), "\(outcome)")

@@ -185,6 +185,8 @@ private struct Candidate {
                     let instance = try instance([parameter.name: value], words)
                     try examine(try trial(instance, picture(33, 21), words))
                 } catch {
+                    // What a text may say cannot be declared: refusing one in words is an answer.
+                    if parameter.kind == .string, !error.message.contains("gave no message") { continue }
                     found("with \(words), which the descriptor allows: \(error.message)", "Declare the range that the stage takes (min, max, choices), or take what is declared.")
                 }
             }
