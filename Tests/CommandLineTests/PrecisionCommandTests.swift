@@ -34,6 +34,9 @@ struct PrecisionCommandTests {
     @Test func `a type that is asked for is not tried, and nothing is kept with the cache off`() throws {
         let asked = try place.aquatint("run", "upscale", "in", "-o", "a", "--precision", "f32")
         #expect(asked.status == 0 && !asked.error.contains("computes in") && asked.error.contains("networks in f32 on CPU"), "\(asked.error)")
+        #expect(!FileManager.default.fileExists(atPath: place("home/.cache/aquatint/precision")))
+        // What was found out about plug-ins.
+        try FileManager.default.removeItem(atPath: place("home/.cache"))
         #expect(try place.aquatint("run", "upscale", "in", "-o", "b", environment: ["AQUATINT_CACHE": "off"]).status == 0)
         #expect(!FileManager.default.fileExists(atPath: place("home/.cache")))
         #expect(try place.aquatint("run", "upscale", "in", "-o", "c", environment: ["AQUATINT_CACHE": "kept"]).status == 0)
