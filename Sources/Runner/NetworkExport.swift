@@ -71,7 +71,7 @@ public struct NetworkExport: Sendable {
         default: break
         }
         var transaction = OutputTransaction()
-        let temporary = try transaction.temporaryName(for: path)
+        let temporary = try transaction.writablePath(for: path)
         do {
             try Data(network.bytes).write(to: URL(filePath: temporary))
         } catch {

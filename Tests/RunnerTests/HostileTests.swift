@@ -45,7 +45,7 @@ import Vips
         func refusal(_ final: String) -> String? {
             var transaction = OutputTransaction()
             do throws(RunError) {
-                _ = try transaction.temporaryName(for: final)
+                _ = try transaction.writablePath(for: final)
                 return nil
             } catch {
                 return error.message

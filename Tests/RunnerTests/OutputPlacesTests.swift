@@ -54,7 +54,7 @@ import Vips
     func `a file system that takes nothing is found when the first output is to be written, whatever it said before`() {
         let error = runError {
             var transaction = OutputTransaction()
-            _ = try transaction.temporaryName(for: "/proc/a.png")
+            _ = try transaction.writablePath(for: "/proc/a.png")
         }
         #expect(error?.status == .cannotCreateOutput && error?.message.hasPrefix("nothing can be written in '/proc': ") == true)
     }

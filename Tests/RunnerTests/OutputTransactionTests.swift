@@ -12,7 +12,7 @@ import Testing
     func transact(_ names: [String], commits: Bool = true, isStreamed: Bool = false) throws {
         var transaction = OutputTransaction()
         for name in names {
-            let temporary = try transaction.temporaryName(for: folder(name), isStreamed: isStreamed)
+            let temporary = try transaction.writablePath(for: folder(name), isStreamed: isStreamed)
             try Data("new \(name)".utf8).write(to: URL(filePath: temporary))
         }
         if commits { try transaction.commit() }
@@ -36,7 +36,7 @@ import Testing
     @Test func `an output that is streamed has no name until it has its own`() throws {
         try folder.write("there/x")
         var transaction = OutputTransaction()
-        let name = try transaction.temporaryName(for: folder("there/a.png"), isStreamed: true)
+        let name = try transaction.writablePath(for: folder("there/a.png"), isStreamed: true)
         // Where the file system of the test has no such files, it has a name.
         if name.hasPrefix("/proc/") { #expect(folder.files() == ["there/x"]) }
         try Data("whole".utf8).write(to: URL(filePath: name))
@@ -54,7 +54,7 @@ import Testing
 
     @Test func `a temporary name lies beside its output, is hidden, and keeps the extension`() throws {
         var transaction = OutputTransaction()
-        let first = try transaction.temporaryName(for: folder("x/a.png")), second = try transaction.temporaryName(for: folder("x/a.png"))
+        let first = try transaction.writablePath(for: folder("x/a.png")), second = try transaction.writablePath(for: folder("x/a.png"))
         #expect(first != second && Path.directory(first) == folder("x"))
         #expect(Path.base(first).hasPrefix(".aquatint-\(getpid())-") && first.hasSuffix(".png"))
     }
@@ -62,8 +62,8 @@ import Testing
     @Test(arguments: [false, true]) func `an output that was never written is an error, and nothing appears`(isStreamed: Bool) throws {
         let error = runError {
             var transaction = OutputTransaction()
-            try Data("x".utf8).write(to: URL(filePath: try transaction.temporaryName(for: folder("a.png"), isStreamed: isStreamed)))
-            _ = try transaction.temporaryName(for: folder("b.png"), isStreamed: isStreamed)
+            try Data("x".utf8).write(to: URL(filePath: try transaction.writablePath(for: folder("a.png"), isStreamed: isStreamed)))
+            _ = try transaction.writablePath(for: folder("b.png"), isStreamed: isStreamed)
             try transaction.commit()
         }
         #expect(error?.status == .someFailed)

@@ -48,7 +48,7 @@ struct ImageJob {
             let share = 1 / Double(prepared.count), start = Double(index) * share
             let temporary: String
             do throws(RunError) {
-                temporary = try transaction.temporaryName(for: planned.outputs[index], isStreamed: Self.streamingSavers.contains(output.saver) && !session.request.usesPlugins)
+                temporary = try transaction.writablePath(for: planned.outputs[index], isStreamed: Self.streamingSavers.contains(output.saver) && !session.request.usesPlugins)
             } catch {
                 throw ImageFailure("save", error.description, endsRun: error.status == .cannotCreateOutput || error.status == .inputOutput ? error : nil)
             }

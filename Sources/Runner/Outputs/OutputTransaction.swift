@@ -30,12 +30,12 @@ struct OutputTransaction: ~Copyable {
 
     init() {}
 
-    /// The name to write to for the output `final`: of an empty file, since the system tells why there can be none and savers do not. Creates its folder where
+    /// The path to write to for the output `final`: of an empty file, since the system tells why there can be none and savers do not. Creates its folder where
     /// it is missing.
     ///
     /// - Parameter isStreamed: the saver opens the file that it is given, and writes from its beginning to its end: then it needs no name.
     /// - Throws: `RunError`: 73 where it cannot be made, 74 where the disk is full or broken: the next image would fail alike.
-    mutating func temporaryName(for final: String, isStreamed: Bool = false) throws(RunError) -> String {
+    mutating func writablePath(for final: String, isStreamed: Bool = false) throws(RunError) -> String {
         let folder = Path.directory(final)
         if isStreamed, Self.hasDescriptorNames {
             let descriptor = open(folder.isEmpty ? "." : folder, Self.withoutName | O_WRONLY | O_CLOEXEC, 0o666)
