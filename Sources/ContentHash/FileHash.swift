@@ -13,6 +13,13 @@ extension SHA256 {
 }
 
 extension XXH64 {
+    /// The hash of bytes.
+    public static func hash(of bytes: UnsafeRawBufferPointer) -> UInt64 {
+        var hash = XXH64()
+        hash.update(bytes)
+        return hash.finish()
+    }
+
     /// The hash of what is to be read from an open file, from its position on; `nil` where reading fails (`errno` says why).
     public static func hash(of file: Int32) -> UInt64? {
         var hash = XXH64()

@@ -21,7 +21,7 @@ public struct Explanation: Sendable {
         defer { context.finish() }
         let planned = PlannedImage(index: 0, input: InputFile(path: path, folder: ""), outputs: session.pipeline.outputs.map { _ in "" }, bytes: 0)
         do throws(ImageFailure) {
-            let opened = try InputImage.open(path, session: session, context: context, isStreamable: !session.request.usesNetworks)
+            let opened = try InputImage.open(OpenedFile(path), session: session, context: context, isStreamable: !session.request.usesNetworks)
             guard let frame = opened.frames.first else { throw ImageFailure("load", "there is no page") }
             let scope = ImageScope(input: frame, facts: opened.facts, shared: session.images, variables: session.variables)
             var builder = ImageBuilder(pipeline: session.pipeline, library: session.library, stages: session.stages, context: context, scope: scope)

@@ -25,7 +25,7 @@ struct PrecisionRehearsal {
             guard left > 0, !context.isCancelled else { return }
             left -= 1
             do throws(ImageFailure) {
-                let opened = try InputImage.open(planned.input.path, session: session, context: context, isStreamable: false)
+                let opened = try InputImage.open(OpenedFile(planned.input.path), session: session, context: context, isStreamable: false)
                 _ = try ImageJob(session: session, planned: planned, context: context, progress: { _ in }).outputs(of: opened)
                 return
             } catch {

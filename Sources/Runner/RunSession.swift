@@ -65,15 +65,16 @@ public final class RunSession: Sendable {
             let environment = Environment(variables: variables)
             do {
                 let path = pipeline.path(of: try entry.fileName(in: environment, pipeline: pipeline))
-                guard FileStatus(path)?.kind == .file else { throw fail("there is no file '\(path)'") }
-                guard let loader = Image.loader(forFile: path) else { throw fail("'\(path)' is no image that libvips can read") }
+                let file = OpenedFile(path)
+                guard file.status != nil else { throw fail("there is no file '\(path)' that can be read: \(file.unreadable ?? "")") }
+                guard let loader = file.loader else { throw fail("'\(path)' is no image that libvips can read") }
                 var options: [String: Argument] = [:]
                 if let codec = library.catalogue.codec(loader) {
                     options = try VipsStage.options(try entry.options(for: codec, in: environment, pipeline: pipeline), of: loader)
                 }
                 if library.catalogue.codec(loader)?.parameter("fail_on") != nil, options["fail_on"] == nil { options["fail_on"] = "error" }
-                let loaded = try Image.load(path, options: options)
-                let colour = try InputColour(loaded, path: path, loader: loader, context: context)
+                let loaded = try file.load(loader, options: options)
+                let colour = try InputColour(loaded, file, loader: loader, context: context)
                 let image = try colour.applied(to: try InputImage.decoded(loaded, isUpright: !pipeline.input.autorot)).taggedAsOpened()
                 let scope = ImageScope(input: image, facts: ImageFacts(image), shared: images, variables: variables)
                 var builder = ImageBuilder(pipeline: pipeline, library: library, stages: stages, context: context, scope: scope)

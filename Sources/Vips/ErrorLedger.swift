@@ -87,7 +87,8 @@ struct ErrorLedger: ~Copyable {
     /// What a decoder complained of while an image was written that is written all the same: libvips' tile cache paints what could not be computed black, and a thread that
     /// comes later takes that for pixels. To be asked right after a call that wrote a file; nil where other calls are in flight, whose complaint it might be.
     func decoderComplaint() -> String? {
-        let decoders = ["vipspng:", "VipsJpeg:", "tiff2vips:", "webp2vips:", "webpload:", "heifload:", "gifload:", "jxlload:", "jp2kload:", "pngload:", "jpegload:", "tiffload:"]
+        let decoders = ["vipspng:", "VipsJpeg:", "tiff2vips:", "webp2vips:", "webpload:", "heifload:", "gifload:", "jxlload:", "jp2kload:", "pngload:", "jpegload:", "tiffload:",
+                        "pngload_source:", "jpegload_source:", "webpload_source:"]
         return state.withLock { state in
             guard state.inFlight.isEmpty else { return nil }
             state.lines.append(contentsOf: Self.drainBuffer())

@@ -12,6 +12,23 @@ extension Image {
         return found ?? nil
     }
 
+    /// The nickname of the loader for a file whose whole content is at hand: of those formats that have a signature which no other loader looks behind.
+    /// `nil` for all others, of which libvips has to see the file.
+    ///
+    /// PNG (3rd edition, 5.2), WebP (RIFF header of its container specification) and JPEG (SOI, ITU-T T.81, B.1.1.3): the tests of libvips' own loaders. A slide of OpenSlide's
+    /// may begin as a JPEG, under another name.
+    public static func loader(forContents bytes: [UInt8], of path: String) -> String? {
+        if bytes.starts(with: [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]) { return known("pngload") }
+        if bytes.starts(with: "RIFF".utf8), bytes.dropFirst(8).starts(with: "WEBP".utf8) { return known("webpload") }
+        if bytes.starts(with: [0xFF, 0xD8]), [".jpg", ".jpeg", ".jpe"].contains(where: path.lowercased().hasSuffix) { return known("jpegload") }
+        return nil
+    }
+
+    /// The loader, where this libvips has it, for memory too.
+    private static func known(_ loader: String) -> String? {
+        Operation.describe(loader) != nil && Operation.describe(loader + "_source") != nil ? loader : nil
+    }
+
     /// The nickname of the saver for a file, found by its suffix in any case of letters; `nil` where no saver has it.
     public static func saver(forFile path: String) -> String? {
         VipsLibrary.savers.first { $0.hasSuffix(of: path) }?.nickname
@@ -22,14 +39,15 @@ extension Image {
     /// - Parameters:
     ///   - path: taken literally, whatever brackets or percent signs are in it.
     ///   - access: ``Access/sequential`` only where the pixels will be consumed once, from top to bottom.
+    ///   - contents: all bytes of the file, where ``loader(forContents:of:)`` has named the loader: then they are decoded, and the file is not looked at again.
     ///   - loader: what ``loader(forFile:)`` has said of the file; nil: ask it.
     ///   - options: of the loader, such as `n` or `fail_on`.
     /// - Throws: ``VipsError`` that names the file.
     public static func load(
-        _ path: String, loader known: String? = nil, access: Access = .random, options: [String: Argument] = [:]
+        _ path: String, contents: [UInt8]? = nil, loader known: String? = nil, access: Access = .random, options: [String: Argument] = [:]
     ) throws(VipsError) -> Image {
         let loader = if let known { known } else { try knownLoader(forFile: path) }
-        for reserved in ["filename", "access"] where options[reserved] != nil {
+        for reserved in ["filename", "source", "access"] where options[reserved] != nil {
             throw VipsError(operation: loader, message: "'\(reserved)' cannot be given as a loader option")
         }
         var arguments = options
@@ -39,6 +57,10 @@ extension Image {
                 // ImageMagick reads frame numbers, formats and globs out of names; bytes have no name.
                 arguments["buffer"] = .blob(try Image.contents(of: path))
                 return try Operation.image("magickload_buffer", arguments)
+            }
+            if let contents {
+                arguments["source"] = .blob(contents)
+                return try image(loader + "_source", arguments, as: loader)
             }
             arguments["filename"] = .string(path)
             return try Operation.image(loader, arguments)
@@ -51,23 +73,31 @@ extension Image {
     ///
     /// - Parameters:
     ///   - path: taken literally.
+    ///   - contents: all bytes of the file, as in ``load(_:contents:loader:access:options:)``.
     ///   - width: of the box that the result fits in.
     ///   - loader: what ``loader(forFile:)`` has said of the file; nil: ask it.
     ///   - options: of the operation `thumbnail`, such as `height`, `crop` or `size`.
     public static func thumbnail(
-        _ path: String, width: Int, loader known: String? = nil, options: [String: Argument] = [:]
+        _ path: String, contents: [UInt8]? = nil, width: Int, loader known: String? = nil, options: [String: Argument] = [:]
     ) throws(VipsError) -> Image {
         let loader = if let known { known } else { try knownLoader(forFile: path) }
         var arguments = options
         arguments["width"] = .int(width)
         do {
-            guard path.hasSuffix("]") else {
+            // `thumbnail` itself would read options from the end of such a name.
+            guard contents != nil || path.hasSuffix("]") else {
                 arguments["filename"] = .string(path)
                 return try Operation.image("thumbnail", arguments)
             }
-            // `thumbnail` itself would read options from the end of such a name. ImageMagick's loader has no form for sources.
+            // The forms for bytes forget `fail_on` (libvips 8.14), and pass on what is in this.
+            if case .string(let failOn)? = arguments.removeValue(forKey: "fail_on") { arguments["option_string"] = .string("[fail_on=\(failOn)]") }
+            if let contents {
+                arguments["source"] = .blob(contents)
+                return try image("thumbnail_source", arguments, as: "thumbnail")
+            }
+            // ImageMagick's loader has no form for sources.
             if loader == "magickload" {
-                arguments["buffer"] = .blob(try contents(of: path))
+                arguments["buffer"] = .blob(try Image.contents(of: path))
                 return try Operation.image("thumbnail_buffer", arguments)
             }
             arguments["source"] = .string(path)
@@ -133,6 +163,15 @@ extension Image {
             throw error.about(file: path, "cannot write")
         }
         if !keepsDamage, let complaint = ErrorLedger.shared.decoderComplaint() { throw VipsError(message: complaint).about(file: path, "cannot write") }
+    }
+
+    /// Runs an operation that people know by another name.
+    private static func image(_ nickname: String, _ arguments: [String: Argument], as name: String) throws(VipsError) -> Image {
+        do {
+            return try Operation.image(nickname, arguments)
+        } catch {
+            throw VipsError(operation: name, message: error.message)
+        }
     }
 
     private static func contents(of path: String) throws(VipsError) -> [UInt8] {

@@ -74,20 +74,37 @@ import Vips
         #expect(events.images.isEmpty)
     }
 
-    @Test func `an input that is replaced while it is read fails, and is done by the next run`() throws {
-        try image("in/a.png", Picture.make(400, 300))
+    /// Runs `gaussblur` over `in/a.png`, which becomes `other.png` as soon as there is progress.
+    private func runReplacing() throws -> RunSummary {
         let request = try RunRequest.of("stages: [gaussblur: 2]", in: folder)
         var settings = RunSettings(output: folder("out"))
         settings.inProcess = true
         let found = try InputSelection(arguments: [folder("in")]).resolve(knownExtensions: ["png"]) { _ in false }
         let plan = try RunPlan(found, request: request, settings: settings), isFirst = Atomic<Bool>(true), schedule = Schedule(images: 1, settings: settings)
-        try Picture.make(200, 100).save(folder("other.png"))
-        let summary = try Batch(plan, request: request, settings: settings, schedule: schedule,
-                                crew: try Crew(request, schedule: schedule, images: 1, settings: settings), stop: StopSignal()) { [events, folder] event in
+        return try Batch(plan, request: request, settings: settings, schedule: schedule,
+                         crew: try Crew(request, schedule: schedule, images: 1, settings: settings), stop: StopSignal()) { [events, folder] event in
             if case .imageProgress = event, isFirst.exchange(false, ordering: .relaxed) { rename(folder("other.png"), folder("in/a.png")) }
             events.take(event)
         }.run()
+    }
+
+    @Test func `an input that is replaced while it is read fails, and is done by the next run`() throws {
+        // Larger than what is read at once.
+        let noise = try Operation.image("cast", ["in": .image(try Operation.image("gaussnoise", ["width": 1400, "height": 1100])), "format": "uchar"])
+        try FileManager.default.createDirectory(atPath: folder("in"), withIntermediateDirectories: true)
+        try noise.save(folder("in/a.png"))
+        try Picture.make(200, 100).save(folder("other.png"))
+        let summary = try runReplacing()
         #expect(summary.failed == 1 && events.images.first?.failure?.code == "changed" && outputs.isEmpty)
+        #expect(try run("stages: [gaussblur: 2]", ["in"], in: folder).done == 1)
+        #expect(try Image.load(folder("out/a.png")).width == 200)
+    }
+
+    @Test func `of a small input that is replaced while it is worked on, the first is done, and the other by the next run`() throws {
+        try image("in/a.png", Picture.make(400, 300))
+        try Picture.make(200, 100).save(folder("other.png"))
+        #expect(try runReplacing().done == 1)
+        #expect(try Image.load(folder("out/a.png")).width == 400)
         #expect(try run("stages: [gaussblur: 2]", ["in"], in: folder).done == 1)
         #expect(try Image.load(folder("out/a.png")).width == 200)
     }

@@ -139,16 +139,16 @@ import Vips
         // Counted from behind the name: 2 of the start, 4 of the segment, 4 of the name.
         let bytes = [0xFF, 0xD8] + Self.segment(0xE2, index(offset: first.count + length - 10)) + first.dropFirst(2) + second
         let path = try write("apple.jpg", bytes)
-        #expect(FileColour(path: path, loader: "jpegload", profile: nil).hasGainMap)
-        #expect(!FileColour(path: folder("first.jpg"), loader: "jpegload", profile: nil).hasGainMap)
+        #expect(FileColour(OpenedFile(path), loader: "jpegload", profile: nil).hasGainMap)
+        #expect(!FileColour(OpenedFile(folder("first.jpg")), loader: "jpegload", profile: nil).hasGainMap)
         // A file has one index. Hundreds of them, all read, would take seconds.
         let empty = Self.segment(0xE2, Array("MPF\0MM".utf8) + [UInt8](repeating: 0, count: 30))
         let twice = [0xFF, 0xD8] + empty + Self.segment(0xE2, index(offset: first.count + length - 10)) + first.dropFirst(2) + second
-        #expect(!FileColour(path: try write("twice.jpg", twice), loader: "jpegload", profile: nil).hasGainMap)
+        #expect(!FileColour(OpenedFile(try write("twice.jpg", twice)), loader: "jpegload", profile: nil).hasGainMap)
     }
 
     @Test func `the colours of AVIF and HEIC are those of the primary item`() throws {
-        func read(_ bytes: [UInt8]) throws -> FileColour { FileColour(path: try write("a.heic", bytes), loader: "heifload", profile: nil) }
+        func read(_ bytes: [UInt8]) throws -> FileColour { FileColour(OpenedFile(try write("a.heic", bytes)), loader: "heifload", profile: nil) }
         #expect(try read(Self.heic(transfer: 16)).hdrName == "PQ")
         #expect(try read(Self.heic(transfer: 18)).hdrName == "HLG")
         let plain = try read(Self.heic(transfer: 13))
@@ -161,27 +161,27 @@ import Vips
         let plain = Self.heic(transfer: 16)
         let place = 16, size = plain.count - place
         let wide = plain[..<place] + Self.big(1, 4) + plain[(place + 4)..<(place + 8)] + Self.big(size + 8, 8) + plain[(place + 8)...]
-        #expect(FileColour(path: try write("wide.heic", Array(wide)), loader: "heifload", profile: nil).hdrName == "PQ")
+        #expect(FileColour(OpenedFile(try write("wide.heic", Array(wide))), loader: "heifload", profile: nil).hdrName == "PQ")
     }
 
     @Test func `fill bytes before a marker do not end the search`() throws {
         var bytes = try saved(try Picture.make(), "filled.jpg")
         bytes.insert(contentsOf: [0xFF, 0xFF, 0xFF] + Self.xmp(Self.ultraHDR), at: 2)
-        #expect(FileColour(path: try write("filled.jpg", bytes), loader: "jpegload", profile: nil).hasGainMap)
+        #expect(FileColour(OpenedFile(try write("filled.jpg", bytes)), loader: "jpegload", profile: nil).hasGainMap)
     }
 
     @Test func `a profile may say it, too`() {
         var profile = [UInt8](repeating: 0, count: 128) + Self.big(1, 4)
         profile += Array("cicp".utf8) + Self.big(144, 4) + Self.big(12, 4)
         profile += Array("cicp".utf8) + Self.big(0, 4) + [9, 18, 0, 1]
-        #expect(FileColour(path: folder("none"), loader: "jxlload", profile: profile).hdrName == "HLG")
-        #expect(FileColour(path: folder("none"), loader: "jxlload", profile: nil) == FileColour())
+        #expect(FileColour(OpenedFile(folder("none")), loader: "jxlload", profile: profile).hdrName == "HLG")
+        #expect(FileColour(OpenedFile(folder("none")), loader: "jxlload", profile: nil) == FileColour())
     }
 
     @Test func `files that end anywhere, or lie about their lengths, say nothing`() throws {
         let heads = [Self.heic(transfer: 16), [0xFF, 0xD8] + Self.xmp(Self.ultraHDR), [0x89] + Array("PNG\r\n\u{1A}\n".utf8) + Self.big(4, 4) + Array("cICP".utf8) + [9, 16, 0, 1]]
         for (bytes, loader) in zip(heads, ["heifload", "jpegload", "pngload"]) {
-            func read(_ bytes: [UInt8]) throws -> FileColour { FileColour(path: try write("cut", bytes), loader: loader, profile: nil) }
+            func read(_ bytes: [UInt8]) throws -> FileColour { FileColour(OpenedFile(try write("cut", bytes)), loader: loader, profile: nil) }
             let whole = try read(bytes)
             #expect(whole != FileColour())
             for length in stride(from: 0, to: bytes.count, by: 3) { #expect(try read(Array(bytes[..<length])) == FileColour(), "\(loader), \(length) bytes") }

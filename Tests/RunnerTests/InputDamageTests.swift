@@ -14,7 +14,7 @@ import Vips
     private func find(_ name: String, isCancelled: Bool = false) throws -> String? {
         let context = ImageContext(memoryBudget: 1 << 28)
         if isCancelled { context.cancel() }
-        return try InputDamage.find(folder(name), "pngload", ["fail_on": .string("none")], context)
+        return try InputDamage.find(OpenedFile(folder(name)), "pngload", ["fail_on": .string("none")], context)
     }
 
     @Test func `looking for damage ends where the image is given up`() throws {

@@ -34,7 +34,7 @@ import Vips
     @Test func `its size is that of the stage, and the facts are those of the file`() throws {
         let folder = try Scratch()
         try Picture.make(400, 300).save(folder("a.jpg"))
-        let opened = try InputImage.open(folder("a.jpg"), session: try RunSession.of("stages: [thumbnail_image: 100]"), context: ImageContext(memoryBudget: 1 << 28))
+        let opened = try InputImage.open(OpenedFile(folder("a.jpg")), session: try RunSession.of("stages: [thumbnail_image: 100]"), context: ImageContext(memoryBudget: 1 << 28))
         #expect(opened.firstStageIsDone && opened.frames[0].width == 100 && opened.frames[0].height == 75)
         #expect(opened.facts.width == 400 && opened.facts.height == 300)
     }
@@ -48,7 +48,7 @@ import Vips
     func failure(_ name: String, _ pipeline: String = "stages: [invert]") throws -> ImageFailure? {
         let session = try RunSession.of(pipeline)
         do {
-            _ = try InputImage.open(folder(name), session: session, context: ImageContext(memoryBudget: 1 << 28))
+            _ = try InputImage.open(OpenedFile(folder(name)), session: session, context: ImageContext(memoryBudget: 1 << 28))
             return nil
         } catch { return error as? ImageFailure }
     }
@@ -70,9 +70,9 @@ import Vips
     @Test func `an image is turned upright, and its facts are those of the upright image`() throws {
         try Picture.make(40, 30).settingFields([("orientation", .int(6))]).save(folder("a.jpg"))
         let context = ImageContext(memoryBudget: 1 << 28)
-        let upright = try InputImage.open(folder("a.jpg"), session: try RunSession.of("stages: [invert]"), context: context)
+        let upright = try InputImage.open(OpenedFile(folder("a.jpg")), session: try RunSession.of("stages: [invert]"), context: context)
         #expect(upright.facts.width == 30 && upright.frames[0].width == 30 && upright.frames[0].height == 40)
-        let asStored = try InputImage.open(folder("a.jpg"), session: try RunSession.of("input: {autorot: false}"), context: context)
+        let asStored = try InputImage.open(OpenedFile(folder("a.jpg")), session: try RunSession.of("input: {autorot: false}"), context: context)
         #expect(asStored.facts.width == 40 && asStored.frames[0].width == 40)
     }
 
@@ -80,12 +80,12 @@ import Vips
         let pages = try Operation.image("arrayjoin", ["in": .images([try Picture.make(), try Operation.image("invert", ["in": .image(try Picture.make())])]), "across": 1])
         try pages.settingFields([("page-height", .int(30))]).save(folder("a.tif"))
         let context = ImageContext(memoryBudget: 1 << 28)
-        let first = try InputImage.open(folder("a.tif"), session: try RunSession.of("stages: [invert]"), context: context)
+        let first = try InputImage.open(OpenedFile(folder("a.tif")), session: try RunSession.of("stages: [invert]"), context: context)
         #expect(first.frames.count == 1 && first.facts.pages == 2 && first.frames[0].height == 30)
         #expect(context.notes == ["has 2 pages; the first is used (input: {pages: all} takes every one)"])
-        let all = try InputImage.open(folder("a.tif"), session: try RunSession.of("input: {pages: all}"), context: context)
+        let all = try InputImage.open(OpenedFile(folder("a.tif")), session: try RunSession.of("input: {pages: all}"), context: context)
         #expect(all.frames.map(\.height) == [30, 30])
-        let second = try InputImage.open(folder("a.tif"), session: try RunSession.of("input: {pages: 2}"), context: context)
+        let second = try InputImage.open(OpenedFile(folder("a.tif")), session: try RunSession.of("input: {pages: 2}"), context: context)
         #expect(try second.frames.map { try $0.bytes() } == [try all.frames[1].bytes()])
     }
 }

@@ -30,7 +30,7 @@ import Vips
         func outputs(for purpose: ImageContext.Purpose) throws -> Int {
             let context = ImageContext(memoryBudget: 1 << 28, for: purpose)
             defer { context.finish() }
-            let opened = try InputImage.open(planned.input.path, session: session, context: context, isStreamable: false)
+            let opened = try InputImage.open(OpenedFile(planned.input.path), session: session, context: context, isStreamable: false)
             return try ImageJob(session: session, planned: planned, context: context, progress: { _ in }).outputs(of: opened).count
         }
         #expect(try outputs(for: .deciding) == 0)

@@ -13,13 +13,12 @@ struct FileColour: Equatable {
     /// - Parameters:
     ///   - loader: libvips' for the file.
     ///   - profile: the ICC profile that it has read.
-    init(path: String, loader: String, profile: [UInt8]?) {
-        if ["pngload", "jpegload", "heifload"].contains(loader), let bytes = FileBytes(path) {
-            switch loader {
-            case "pngload": readPNG(bytes)
-            case "jpegload": readJPEG(bytes)
-            default: readHEIF(bytes)
-            }
+    init(_ file: OpenedFile, loader: String, profile: [UInt8]?) {
+        switch loader {
+        case "pngload": readPNG(file)
+        case "jpegload": readJPEG(file)
+        case "heifload": readHEIF(file)
+        default: break
         }
         // What is outside the profile counts more where both are there (PNG, 4.3).
         if transfer == nil, let profile { readProfile(profile) }
@@ -33,18 +32,15 @@ struct FileColour: Equatable {
     // MARK: PNG
 
     /// `cICP` stands before the pixels (PNG 3rd edition, 11.3.2.6).
-    private mutating func readPNG(_ file: FileBytes) {
-        var place = 8
-        for _ in 0..<1000 {
-            guard let head = file.read(place, 8), let length = head.number(0, 4), let name = head.text(4, 4), name != "IDAT" else { return }
-            if name == "cICP", let points = file.read(place + 8, 4) { take(Int(points[0]), Int(points[1])) }
-            place += 12 + length
+    private mutating func readPNG(_ file: OpenedFile) {
+        for chunk in file.chunksBeforePixels where chunk.name == "cICP" {
+            if let points = file.read(chunk.place, 4) { take(Int(points[0]), Int(points[1])) }
         }
     }
 
     // MARK: JPEG
 
-    private mutating func readJPEG(_ file: FileBytes) {
+    private mutating func readJPEG(_ file: OpenedFile) {
         var place = 2, hasIndex = false
         for _ in 0..<1000 {
             guard let head = file.read(place, 4), head[0] == 0xFF else { return }
@@ -81,7 +77,7 @@ struct FileColour: Equatable {
         return []
     }
 
-    private static func isGainMap(_ file: FileBytes, at place: Int) -> Bool { file.read(place, 1 << 16, orLess: true).map(namesGainMap) ?? false }
+    private static func isGainMap(_ file: OpenedFile, at place: Int) -> Bool { file.read(place, 1 << 16, orLess: true).map(namesGainMap) ?? false }
 
     private static let gainMapNames = [
         "http://ns.adobe.com/hdr-gain-map/1.0/", "http://ns.apple.com/HDRGainMap/1.0/", "urn:com:apple:photo:2020:aux:hdrgainmap", "urn:iso:std:iso:ts:21496:-1",
@@ -99,21 +95,9 @@ struct FileColour: Equatable {
     // MARK: AVIF and HEIC
 
     /// ISO/IEC 14496-12 boxes: the properties of the primary item.
-    private mutating func readHEIF(_ file: FileBytes) {
-        var place = 0
-        for _ in 0..<100 {
-            guard let head = file.read(place, 16, orLess: true), let name = head.text(4, 4), var length = head.number(0, 4) else { return }
-            var before = 8
-            if length == 1 { (length, before) = (head.number(8, 8) ?? 0, 16) }
-            guard length >= before else { return }
-            if name == "meta" {
-                if length <= Self.mostHeader, let body = file.read(place + before, length - before) { readMeta(body) }
-                return
-            }
-            let (next, overflow) = place.addingReportingOverflow(length)
-            guard !overflow else { return }
-            place = next
-        }
+    private mutating func readHEIF(_ file: OpenedFile) {
+        guard let meta = file.boxes.first(where: { $0.name == "meta" }), meta.length <= Self.mostHeader, let body = file.read(meta.place, meta.length) else { return }
+        readMeta(body)
     }
 
     private static let mostHeader = 16 << 20
@@ -187,11 +171,6 @@ struct FileColour: Equatable {
 }
 
 extension [UInt8] {
-    fileprivate func text(_ place: Int, _ count: Int) -> String? {
-        guard place >= 0, place <= self.count - count else { return nil }
-        return String(decoding: self[place..<place + count], as: UTF8.self)
-    }
-
     fileprivate func firstPlace(of wanted: [UInt8], in range: Range<Int>? = nil) -> Int? {
         let range = range ?? 0..<count
         guard let first = wanted.first, range.count >= wanted.count else { return nil }

@@ -32,16 +32,16 @@ struct ImageJob {
 
     private func make(_ clock: inout JobClock, _ committing: () -> Void) throws(ImageFailure) -> MadeImage {
         // Before it is opened: what comes later is told by its time.
-        let before = FileStatus(planned.input.path)
+        let file = OpenedFile(planned.input.path)
         let opened: InputImage, prepared: [PreparedOutput]
         do throws(ImageFailure) {
-            (opened, prepared) = try self.opened()
+            (opened, prepared) = try self.opened(file)
         } catch {
             throw error.endingRun(FullDisk(error.message, output: nil))
         }
         // Not before its size was found to be within the limits.
-        let damage = try keptDamage()
-        noteUnreadMetadata(of: opened)
+        let damage = try keptDamage(file)
+        noteUnreadMetadata(of: opened, file)
         clock.begin("save")
         var transaction = OutputTransaction()
         for (index, output) in prepared.enumerated() {
@@ -62,7 +62,7 @@ struct ImageJob {
         if context.isCancelled { throw ImageFailure("cancelled", "given up") }
         clock.begin("sync")
         committing()
-        let content = try before.map { status throws(ImageFailure) in try ContentStamp.taken(of: planned.input.path, since: status) }
+        let content = try file.stamp()
         let written: [[Int64]]
         do throws(RunError) {
             written = try transaction.commit()
@@ -78,38 +78,38 @@ struct ImageJob {
     }
 
     /// What the input says and libvips does not hand out is lost, unless nobody wants it.
-    private func noteUnreadMetadata(of opened: InputImage) {
+    private func noteUnreadMetadata(of opened: InputImage, _ file: OpenedFile) {
         guard let first = opened.frames.first, session.pipeline.outputs.contains(where: { $0.metadata.has(.exif) || $0.metadata.has(.xmp) }) else { return }
-        let kinds = UnreadMetadata.kinds(of: planned.input.path, opened.loader, first)
+        let kinds = UnreadMetadata.kinds(of: file, opened.loader, first)
         if !kinds.isEmpty { context.note("\(kinds.joined(separator: ", ")) not kept, since libvips' \(opened.loader) does not read \(kinds.count == 1 ? "it" : "them")") }
     }
 
     /// What is wrong with an input that is to be kept as far as it can be read.
-    private func keptDamage() throws(ImageFailure) -> String? {
-        guard session.pipeline.input.onDamage == .keep, let loader = Image.loader(forFile: planned.input.path), InputTrust.isTrusted(loader) || session.pipeline.input.allowsUntrusted,
+    private func keptDamage(_ file: OpenedFile) throws(ImageFailure) -> String? {
+        guard session.pipeline.input.onDamage == .keep, let loader = file.loader, InputTrust.isTrusted(loader) || session.pipeline.input.allowsUntrusted,
               let options = try? InputImage.loaderOptions(loader, session.request) else { return nil }
         // Frames of an animation are decoded in their order, pages one by one: they may have different sizes.
-        let pages = session.pipeline.input.pages == .first ? [nil] : InputPages.taken(planned.input.path, loader, options, session.request)
+        let pages = session.pipeline.input.pages == .first ? [nil] : InputPages.taken(file, loader, options, session.request)
         if ["gifload", "webpload"].contains(loader), pages.count > 1, let last = pages.last ?? nil {
-            return try InputDamage.find(planned.input.path, loader, options.merging(["n": .int(last)]) { $1 }, context)
+            return try InputDamage.find(file, loader, options.merging(["n": .int(last)]) { $1 }, context)
         }
         for page in pages {
             let options = page.map { options.merging(["page": .int($0 - 1)]) { $1 } } ?? options
-            if let damage = try InputDamage.find(planned.input.path, loader, options, context) { return damage }
+            if let damage = try InputDamage.find(file, loader, options, context) { return damage }
         }
         return nil
     }
 
     /// The input and its outputs, not computed yet. It is decoded from top to bottom where the pipeline allows that and no network wants to see parts of it first.
-    private func opened() throws(ImageFailure) -> (InputImage, [PreparedOutput]) {
+    private func opened(_ file: OpenedFile) throws(ImageFailure) -> (InputImage, [PreparedOutput]) {
         do throws(ImageFailure) {
-            let opened = try InputImage.open(planned.input.path, session: session, context: context)
+            let opened = try InputImage.open(file, session: session, context: context)
             let prepared = try outputs(of: opened)
             if !context.wantsRandomAccess { return (opened, prepared) }
         } catch {
             guard context.wantsRandomAccess else { throw error }
         }
-        let opened = try InputImage.open(planned.input.path, session: session, context: context, isStreamable: false)
+        let opened = try InputImage.open(file, session: session, context: context, isStreamable: false)
         return (opened, try outputs(of: opened))
     }
 

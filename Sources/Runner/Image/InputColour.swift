@@ -10,8 +10,8 @@ struct InputColour {
     ///
     /// - Parameter image: as it was opened.
     /// - Throws: where the colours are none that can be worked with.
-    init(_ image: Image, path: String, loader: String, context: ImageContext) throws(ImageFailure) {
-        let own = image.blob(ManagedColour.profileField), colour = FileColour(path: path, loader: loader, profile: own)
+    init(_ image: Image, _ file: OpenedFile, loader: String, context: ImageContext) throws(ImageFailure) {
+        let own = image.blob(ManagedColour.profileField), colour = FileColour(file, loader: loader, profile: own)
         if let name = colour.hdrName {
             throw ImageFailure("load", "its colours are HDR (\(name) of ITU-R BT.2100), which would come out wrong as sRGB, and nothing here maps its tones: convert it to SDR first, or leave such files out with --exclude")
         }

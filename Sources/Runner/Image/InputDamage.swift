@@ -13,13 +13,13 @@ enum InputDamage {
     ///   - options: of the loader, as the image was opened with: within the pipeline's limits.
     ///   - context: ends it where the image is given up.
     /// - Throws: where it was not decoded as far as it could have been: it is given up, or this machine has no room or no files left.
-    static func find(_ path: String, _ loader: String, _ options: [String: Argument], _ context: ImageContext) throws(ImageFailure) -> String? {
+    static func find(_ file: OpenedFile, _ loader: String, _ options: [String: Argument], _ context: ImageContext) throws(ImageFailure) -> String? {
         guard case .string("none")? = options["fail_on"] else { return nil }
         var strict = options
         strict["fail_on"] = "error"
         var complaint: String?
         do throws(VipsError) {
-            let image = try Image.load(path, loader: loader, access: .sequential, options: strict)
+            let image = try file.load(loader, access: .sequential, options: strict)
             try image.onProgress { _, _ in !context.isCancelled }.decodeAndDrop()
         } catch {
             complaint = error.message
@@ -27,7 +27,7 @@ enum InputDamage {
         if context.isCancelled { throw ImageFailure("cancelled", "given up") }
         guard let complaint else { return nil }
         if isOfTheMachine(complaint) { throw ImageFailure("load", "whether it is damaged could not be found out: \(complaint)") }
-        let start = "cannot read '\(path)': "
+        let start = "cannot read '\(file.path)': "
         return complaint.hasPrefix(start) ? String(complaint.dropFirst(start.count)) : complaint
     }
 
@@ -37,9 +37,8 @@ enum InputDamage {
     }
 
     /// Why a file that no loader of pictures takes is none, where it begins as one.
-    static func ofStart(_ path: String) -> String? {
-        let start = FileHead.bytes(of: path, 4)
-        guard [[0x49, 0x49, 42, 0], [0x49, 0x49, 43, 0], [0x4D, 0x4D, 0, 42], [0x4D, 0x4D, 0, 43]].contains(start) else { return nil }
+    static func ofStart(_ file: OpenedFile) -> String? {
+        guard let start = file.read(0, 4), [[0x49, 0x49, 42, 0], [0x49, 0x49, 43, 0], [0x4D, 0x4D, 0, 42], [0x4D, 0x4D, 0, 43]].contains(start) else { return nil }
         return "is a damaged TIFF: its list of pages is cut off or broken, and nothing can be read without it"
     }
 }

@@ -20,33 +20,34 @@ struct InputImage {
     /// Opens a file as the pipeline's `input` says: loader options, pages, rotation, limits.
     ///
     /// - Parameter isStreamable: whether it may be decoded from top to bottom where the pipeline allows that; otherwise its pixels can be read in any order.
-    static func open(_ path: String, session: RunSession, context: ImageContext, isStreamable: Bool = true) throws(ImageFailure) -> InputImage {
-        guard let loader = Image.loader(forFile: path) else {
-            throw ImageFailure("load", UnreadFrames.reason(path) ?? InputDamage.ofStart(path) ?? "not an image that libvips can read, or damaged at its start")
+    static func open(_ file: OpenedFile, session: RunSession, context: ImageContext, isStreamable: Bool = true) throws(ImageFailure) -> InputImage {
+        guard let loader = file.loader else {
+            if let reason = file.unreadable { throw ImageFailure("load", "cannot be read: \(reason)") }
+            throw ImageFailure("load", UnreadFrames.reason(file) ?? InputDamage.ofStart(file) ?? "not an image that libvips can read, or damaged at its start")
         }
         let pipeline = session.pipeline
-        if loader == "magickload", let reason = UnreadFrames.reason(path) ?? InputDamage.ofStart(path) { throw ImageFailure("load", reason) }
+        if loader == "magickload", let reason = UnreadFrames.reason(file) ?? InputDamage.ofStart(file) { throw ImageFailure("load", reason) }
         try InputTrust.check(loader, pipeline.input)
         do {
             var options = try loaderOptions(loader, session.request)
-            try UnreadFrames.check(path, loader, pipeline.input.pages, context)
-            if pipeline.input.pages != .first { return try severalPages(path, loader, options, session, context) }
-            let scale = try Drawing.scale(path, loader, pipeline.input, options)
+            try UnreadFrames.check(file, loader, pipeline.input.pages, context)
+            if pipeline.input.pages != .first { return try severalPages(file, loader, options, session, context) }
+            let scale = try Drawing.scale(file, loader, pipeline.input, options)
             if let scale { options["scale"] = .double(scale) }
             // `thumbnail` opens the file by itself, at a size of its own.
             let shrink = scale == nil ? ShrinkOnLoad(session) : nil, streaming = StreamingCheck(session)
             // Opened once where that will do: only a picture that has to be turned is read in another order.
             let isStreamed = isStreamable && shrink == nil && streaming.allows
-            let header = try Image.load(path, loader: loader, access: isStreamed ? .sequential : .random, options: options)
+            let header = try file.load(loader, access: isStreamed ? .sequential : .random, options: options)
             try pipeline.limits.check(header, "has")
-            try pipeline.limits.checkCompression(of: header, fileBytes: FileStatus(path)?.size ?? 0)
-            let colour = try InputColour(header, path: path, loader: loader, context: context)
-            let pages = InputPages.count(of: header, path, loader, session.request)
+            try pipeline.limits.checkCompression(of: header, fileBytes: file.status?.size ?? 0)
+            let colour = try InputColour(header, file, loader: loader, context: context)
+            let pages = InputPages.count(of: header, file, loader, session.request)
             if pages > 1, header.pageCount == 1 { context.note("has \(pages) pages; the first is used (input: {pages: all} takes every one)") }
             var facts = ImageFacts(header)
             facts.pages = pages
             if pipeline.input.autorot, header.orientation >= 5 { swap(&facts.width, &facts.height) }
-            if let small = try shrink?.open(path, loader: loader, facts: facts, options: options) {
+            if let small = try shrink?.open(file, loader: loader, facts: facts, options: options) {
                 if header.format == .ushort || header.format.isFloat, small.format == .uchar {
                     context.note("'thumbnail_image' lowers the depth from \(header.format.isFloat ? "floats" : "16") to 8 bits, as libvips does")
                 }
@@ -58,7 +59,7 @@ struct InputImage {
             var image = header
             let isTurned = pipeline.input.autorot && header.orientation > 1
             if isStreamed == isTurned, isStreamable, streaming.allows {
-                image = try Image.load(path, loader: loader, access: isTurned ? .random : .sequential, options: options)
+                image = try file.load(loader, access: isTurned ? .random : .sequential, options: options)
             }
             let frames = try frames(of: image, colour, isTurned: isTurned)
             return InputImage(frames: frames, facts: facts, format: frames.first?.format ?? image.format, loader: loader, animation: Animation(header, pages: nil))
@@ -171,7 +172,7 @@ struct ShrinkOnLoad {
         self.description = description
     }
 
-    func open(_ path: String, loader: String, facts: ImageFacts, options: [String: Argument]) throws -> Image? {
+    func open(_ file: OpenedFile, loader: String, facts: ImageFacts, options: [String: Argument]) throws -> Image? {
         let environment = Environment(variables: session.variables, facts: ["input": facts, "prev": facts])
         var arguments = try use.arguments(for: description, in: environment, pipeline: session.pipeline)
         // These mean something else to `thumbnail`, or need the pipeline's folder: the stage itself does them right.
@@ -181,7 +182,7 @@ struct ShrinkOnLoad {
         guard case .int(let width)? = arguments.removeValue(forKey: "width"), !arguments.values.contains(where: { if case .image = $0 { true } else { false } }) else { return nil }
         var more = try VipsStage.options(arguments, of: "thumbnail")
         if let failOn = options["fail_on"], more["fail_on"] == nil { more["fail_on"] = failOn }
-        return try Image.thumbnail(path, width: width, loader: loader, options: more)
+        return try file.thumbnail(width: width, loader, options: more)
     }
 }
 

@@ -1,5 +1,5 @@
 internal import PipelineLanguage
-public import Vips
+internal import Vips
 
 /// Which loaders are let at inputs, which may come from anywhere.
 ///

@@ -11,7 +11,8 @@ struct ContentStamp: Sendable, Codable, Equatable {
 }
 
 extension ContentStamp {
-    init(_ status: FileStatus) { self.init(size: status.size, modified: status.modified, hash: nil) }
+    /// - Parameter hash: XXH64 of all bytes.
+    init(_ status: FileStatus, hash: UInt64? = nil) { self.init(size: status.size, modified: status.modified, hash: hash.map(Self.text)) }
 
     /// What a file holds that was `before` when it was opened to be decoded, and that has been decoded since.
     ///
@@ -19,7 +20,7 @@ extension ContentStamp {
     ///
     /// - Throws: `ImageFailure` where it is another file, or has another size or time: header and pixels may be of two pictures.
     static func taken(of path: String, since before: FileStatus) throws(ImageFailure) -> ContentStamp {
-        var stamp = ContentStamp(before)
+        let stamp = ContentStamp(before)
         let file = open(path, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else { return stamp }
         defer { close(file) }
@@ -27,8 +28,7 @@ extension ContentStamp {
             throw ImageFailure("changed", "the file was changed or replaced while it was read; run again to make it of what is there now")
         }
         let hash = XXH64.hash(of: file)
-        if let hash, FileStatus(descriptor: file) == before { stamp.hash = Self.text(hash) }
-        return stamp
+        return FileStatus(descriptor: file) == before ? ContentStamp(before, hash: hash) : stamp
     }
 
     /// The hash of a file as it is now, while it stays so; nil where it cannot be read.

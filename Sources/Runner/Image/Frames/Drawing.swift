@@ -9,12 +9,12 @@ enum Drawing {
     /// The scale at which a drawing gets the pipeline's `input: {width: ...}`; nil where the file is none, or its own size will do.
     ///
     /// - Throws: `ImageFailure` where it says a size that cannot be.
-    static func scale(_ path: String, _ loader: String, _ settings: InputSettings, _ options: [String: Argument]) throws -> Double? {
+    static func scale(_ file: OpenedFile, _ loader: String, _ settings: InputSettings, _ options: [String: Argument]) throws -> Double? {
         guard loaders.contains(loader) else { return nil }
         func width(_ scale: Double) throws -> (width: Int, height: Int) {
             var options = options
             options["scale"] = .double(scale)
-            let image = try Image.load(path, loader: loader, options: options)
+            let image = try file.load(loader, options: options)
             return (image.width, image.height)
         }
         let given: Double = if case .double(let scale)? = options["scale"] { scale } else { 1 }
@@ -37,11 +37,11 @@ enum Drawing {
     /// Whether the pages of these numbers, from 1, have the same size.
     ///
     /// Each is opened for that, and let go: hundreds that are open at once take as many files.
-    static func areOfOneSize(_ pages: ClosedRange<Int>, _ path: String, _ loader: String, _ options: [String: Argument]) -> Bool {
+    static func areOfOneSize(_ pages: ClosedRange<Int>, _ file: OpenedFile, _ loader: String, _ options: [String: Argument]) -> Bool {
         func size(_ page: Int) -> [Int]? {
             // Large, since sizes are rounded to pixels.
             let fine: [String: Argument] = ["page": .int(page - 1), "n": 1, "scale": 16]
-            return (try? Image.load(path, loader: loader, options: options.merging(fine) { $1 })).map { [$0.width, $0.height] }
+            return (try? file.load(loader, options: options.merging(fine) { $1 })).map { [$0.width, $0.height] }
         }
         guard pages.count > 1, let first = size(pages.lowerBound) else { return pages.count == 1 }
         return pages.dropFirst().allSatisfy { size($0) == first }

@@ -14,9 +14,9 @@ enum InputPages {
     }
 
     /// Pages that a file has. What libvips calls pages of a JPEG 2000, a slide or a pyramidal TIFF is the one picture at smaller sizes.
-    static func count(of header: Image, _ path: String, _ loader: String, _ request: RunRequest) -> Int {
+    static func count(of header: Image, _ file: OpenedFile, _ loader: String, _ request: RunRequest) -> Int {
         guard request.library.catalogue.codec(loader)?.parameter("n") != nil else { return 1 }
-        return header.pagesInFile > 1 && loader == "tiffload" && TIFFPages(path)?.areSizesOfTheFirst(header.pagesInFile) == true ? 1 : header.pagesInFile
+        return header.pagesInFile > 1 && loader == "tiffload" && TIFFPages(file)?.areSizesOfTheFirst(header.pagesInFile) == true ? 1 : header.pagesInFile
     }
 
     /// The pages that have outputs of their own; nil where no output is named by its page, or just one page is taken.
@@ -25,24 +25,25 @@ enum InputPages {
     static func numbers(_ path: String, _ request: RunRequest) -> [Int]? {
         let settings = request.pipeline.input
         guard settings.pages != .first, request.pipeline.outputs.contains(where: \.file.usesPage) else { return nil }
-        guard let loader = Image.loader(forFile: path), (try? InputTrust.check(loader, settings)) != nil, let options = try? InputImage.loaderOptions(loader, request) else { return [1] }
-        return taken(path, loader, options, request).map { $0 ?? 1 }
+        let file = OpenedFile(path)
+        guard let loader = file.loader, (try? InputTrust.check(loader, settings)) != nil, let options = try? InputImage.loaderOptions(loader, request) else { return [1] }
+        return taken(file, loader, options, request).map { $0 ?? 1 }
     }
 
     /// The numbers of the pages that the pipeline takes of a file; one without a number where it is not known to have pages.
-    static func taken(_ path: String, _ loader: String, _ options: [String: Argument], _ request: RunRequest) -> [Int?] {
-        guard request.library.catalogue.codec(loader)?.parameter("page") != nil, let header = try? Image.load(path, loader: loader, options: options),
-              let pages = numbers(request.pipeline.input.pages, of: count(of: header, path, loader, request)) else { return [nil] }
+    static func taken(_ file: OpenedFile, _ loader: String, _ options: [String: Argument], _ request: RunRequest) -> [Int?] {
+        guard request.library.catalogue.codec(loader)?.parameter("page") != nil, let header = try? file.load(loader, options: options),
+              let pages = numbers(request.pipeline.input.pages, of: count(of: header, file, loader, request)) else { return [nil] }
         return Array(pages)
     }
 }
 
 extension InputImage {
     /// Opens the pages that the pipeline asks for.
-    static func severalPages(_ path: String, _ loader: String, _ options: [String: Argument], _ session: RunSession, _ context: ImageContext) throws -> InputImage {
+    static func severalPages(_ file: OpenedFile, _ loader: String, _ options: [String: Argument], _ session: RunSession, _ context: ImageContext) throws -> InputImage {
         let pipeline = session.pipeline
-        let first = try Image.load(path, loader: loader, options: options)
-        let count = InputPages.count(of: first, path, loader, session.request)
+        let first = try file.load(loader, options: options)
+        let count = InputPages.count(of: first, file, loader, session.request)
         guard let pages = InputPages.numbers(pipeline.input.pages, of: count) else {
             throw ImageFailure("load", "has \(count == 1 ? "one page" : "\(count) pages"), and the pipeline takes others (input: {pages: ...})")
         }
@@ -53,10 +54,10 @@ extension InputImage {
             let smaller = first.pagesInFile - 1
             context.note("has its picture at \(smaller) smaller size\(smaller == 1 ? "" : "s"), too, as it says itself: \(smaller == 1 ? "this is no page" : "these are no pages")")
         }
-        let opened = try self.opened(pages, path, loader, options, session, first)
+        let opened = try self.opened(pages, file, loader, options, session, first)
         var frames: [Image] = []
         for image in opened {
-            let colour = try InputColour(image, path: path, loader: loader, context: context)
+            let colour = try InputColour(image, file, loader: loader, context: context)
             let isTurned = pipeline.input.autorot && image.orientation > 1
             // A libvips file holds pages that its loader cannot choose from: it stays the tall image that it is.
             if image.pageCount > pages.count {
@@ -72,23 +73,23 @@ extension InputImage {
     }
 
     /// The pages in one tall image, or an image for each.
-    private static func opened(_ pages: ClosedRange<Int>, _ path: String, _ loader: String, _ options: [String: Argument], _ session: RunSession, _ first: Image) throws -> [Image] {
+    private static func opened(_ pages: ClosedRange<Int>, _ file: OpenedFile, _ loader: String, _ options: [String: Argument], _ session: RunSession, _ first: Image) throws -> [Image] {
         let limits = session.pipeline.limits
         func checked(_ more: [String: Argument]) throws -> Image {
             var options = options.merging(more) { $1 }
-            let scale = try Drawing.scale(path, loader, session.pipeline.input, options)
+            let scale = try Drawing.scale(file, loader, session.pipeline.input, options)
             if let scale { options["scale"] = .double(scale) }
-            let image = more.isEmpty && scale == nil ? first : try Image.load(path, loader: loader, options: options)
+            let image = more.isEmpty && scale == nil ? first : try file.load(loader, options: options)
             try limits.check(image, "has")
-            try limits.checkCompression(of: image, fileBytes: FileStatus(path)?.size ?? 0)
+            try limits.checkCompression(of: image, fileBytes: file.status?.size ?? 0)
             return image
         }
         guard let codec = session.library.catalogue.codec(loader), codec.parameter("n") != nil, codec.parameter("page") != nil else { return [try checked([:])] }
         func load(_ page: Int, _ count: Int) throws -> Image { try checked(["page": .int(page - 1), "n": .int(count)]) }
         // libvips draws all pages of a PDF at one scale and pads them to one width, and turns all of a TIFF as the first of them says.
         let isUneven = switch loader {
-        case "pdfload": !Drawing.areOfOneSize(pages, path, loader, options)
-        case "tiffload": session.pipeline.input.autorot && TIFFPages(path)?.areTurnedAlike(pages) == false
+        case "pdfload": !Drawing.areOfOneSize(pages, file, loader, options)
+        case "tiffload": session.pipeline.input.autorot && TIFFPages(file)?.areTurnedAlike(pages) == false
         default: false
         }
         do {

@@ -10,26 +10,32 @@ struct TIFFPages {
     }
 
     private var pages: [Page] = []
+    /// The tags of the first page.
+    private(set) var tags: Set<Int> = []
 
     /// nil where the file is no TIFF that can be read.
-    init?(_ path: String) {
-        guard let file = FileBytes(path), let head = file.read(0, 16, orLess: true), head.count >= 8 else { return nil }
+    ///
+    /// - Parameter most: pages that are looked at.
+    init?(_ file: OpenedFile, most: Int = mostPages) {
+        guard let head = file.read(0, 16, orLess: true), head.count >= 8 else { return nil }
         let isLittle = head[0] == 0x49
         func number(_ bytes: [UInt8], _ place: Int, _ count: Int) -> Int? { bytes.number(place, count, isLittle: isLittle) }
         // BigTIFF has the version 43, and offsets of 8 bytes.
         guard let version = number(head, 2, 2), version == 42 || version == 43 else { return nil }
         let isBig = version == 43, offsetBytes = isBig ? 8 : 4, countBytes = isBig ? 8 : 2, entryBytes = isBig ? 20 : 12
         guard var place = number(head, isBig ? 8 : 4, offsetBytes) else { return nil }
-        var tags = 0
-        while place > 0, pages.count < Self.mostPages {
-            guard let start = file.read(place, countBytes), let count = number(start, 0, countBytes), count <= Self.mostTags - tags,
+        var seen = 0
+        while place > 0, pages.count < most {
+            guard let start = file.read(place, countBytes), let count = number(start, 0, countBytes), count <= Self.mostTags - seen,
                   let entries = file.read(place + countBytes, count * entryBytes + offsetBytes) else { break }
-            tags += count
+            seen += count
             var page = Page()
             for entry in stride(from: 0, to: count * entryBytes, by: entryBytes) {
                 // The value stands behind tag, type and count, in as many bytes as its type has: 3 is SHORT, 4 LONG.
                 let bytes = number(entries, entry + 2, 2) == 3 ? 2 : 4
-                guard let tag = number(entries, entry, 2), tag == 254 || tag == 274, let value = number(entries, entry + 4 + offsetBytes, bytes) else { continue }
+                guard let tag = number(entries, entry, 2) else { continue }
+                if pages.isEmpty { tags.insert(tag) }
+                guard tag == 254 || tag == 274, let value = number(entries, entry + 4 + offsetBytes, bytes) else { continue }
                 if tag == 254 { page.isReduced = value & 1 == 1 } else { page.orientation = value }
             }
             pages.append(page)
