@@ -104,6 +104,7 @@ public final class Batch: Sendable {
         }
         if let refusal { (summary.stopped, summary.isRefused) = (refusal, true) }
         summary.strays = plan.strays.count + (arrivals?.strays ?? 0)
+        if arrivals == nil { summary.notReached = max(0, plan.images.count - summary.done - summary.skipped - summary.failed - summary.planned) }
         summary.shard = plan.shard
         summary.versions = request.versions
         summary.versions.engine = engine.withLock { $0 }

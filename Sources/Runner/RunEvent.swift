@@ -93,6 +93,8 @@ public struct RunSummary: Sendable {
     /// Of a dry run.
     public var planned = 0
     public var strays = 0
+    /// Images that the run was ended before.
+    public var notReached = 0
     public var seconds = 0.0
     public var megapixels = 0.0
     /// The first ones, at most ``mostFailures``: a report has them all.

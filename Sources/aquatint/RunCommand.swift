@@ -138,6 +138,9 @@ struct Run: ParsableCommand {
     private func found(_ extensions: Set<String>, _ isImage: @escaping (String) -> Bool) throws -> InputSelection.Found {
         guard !records.retryFailed.isEmpty else { return try selection().resolve(knownExtensions: extensions, isImage: isImage) }
         let failed = try FailedInputs(reports: records.retryFailed)
+        for report in failed.unfinished where !quiet {
+            Terminal.standardError("the run of '\(report)' did not end by itself: what it had not come to has not failed, and is not done now; the same command with the inputs does it\n")
+        }
         if failed.isEmpty, !quiet, records.logFormat == .text { Terminal.standardError("nothing failed in \(records.retryFailed.joined(separator: ", "))\n") }
         return selection().resolve(failed, knownExtensions: extensions, isImage: isImage)
     }

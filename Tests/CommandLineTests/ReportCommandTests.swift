@@ -154,6 +154,9 @@ import Vips
         let interrupted = try place.aquatint(["run", "slow.yaml", "many", "-o", "out2", "-j", "2", "--report", "r.jsonl"], signal: SIGINT, after: " -> ")
         let stopped = try report("r.jsonl")
         #expect(interrupted.status == 130 && stopped.last?["type"] as? String == "summary" && stopped.last?["done"] as? Int == stopped.count - 1)
+        #expect((stopped.last?["not_reached"] as? Int ?? 0) > 0)
+        let rest = try place.aquatint("run", "line.yaml", "--retry-failed", "r.jsonl", "-o", "out")
+        #expect(rest.status == 0 && rest.error.contains("the run of 'r.jsonl' did not end by itself"), "\(rest.error)")
         #expect(interrupted.error.contains("not reached: the same command goes on with"), "\(interrupted.error)")
     }
 
@@ -168,6 +171,12 @@ import Vips
         #expect(place.files("out").contains("bad-4.png") && first["outputs"] as? [String] == ["out/bad-4.png"])
         let nothing = try place.aquatint("run", "line.yaml", "--retry-failed", "r2.jsonl", "-o", "out")
         #expect(nothing.status == 0 && nothing.error.contains("nothing failed in r2.jsonl\n") && nothing.error.contains("0 done in"), "\(nothing.error)")
+        #expect(!nothing.error.contains("did not end by itself"))
+        // As a run that was killed leaves it.
+        let whole = try String(contentsOfFile: place("r2.jsonl"), encoding: .utf8)
+        try place.write("cut.jsonl", Array(whole.split(separator: "\n").dropLast().joined(separator: "\n").utf8) + [10])
+        let cut = try place.aquatint("run", "line.yaml", "--retry-failed", "cut.jsonl", "-o", "out")
+        #expect(cut.status == 0 && cut.error.contains("the run of 'cut.jsonl' did not end by itself"), "\(cut.error)")
         // From another folder, by the absolute path that the report has.
         let script = "mkdir -p else/where && cd else/where && '\(Program.path)' run ../../line.yaml --retry-failed ../../r.jsonl -o out"
         let elsewhere = try place.run("/bin/sh", ["-c", script])

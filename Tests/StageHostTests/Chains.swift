@@ -92,13 +92,22 @@ enum ChainLinks {
     static let global = module("attention", "00"), gate = module("adaptive_attention", "00"), gatedWindows = module("adaptive_attention", "03", ["window": .int(5)])
     static let paint = module("generator", "00"), grey = module("generator", "03"), coloured = module("generator", "02")
 
-    /// A file made by a test, as the `onnx` stage takes it; it lies in the temporary directory as long as the tests run.
+    /// Goes away with the process: links are made once for all tests.
+    private static let folder: URL = {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "aquatint-chain-\(getpid())")
+        try? FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        // A C function captures nothing.
+        atexit { try? FileManager.default.removeItem(at: FileManager.default.temporaryDirectory.appending(path: "aquatint-chain-\(getpid())")) }
+        return folder
+    }()
+
+    /// A file made by a test, as the `onnx` stage takes it.
     static func file(_ name: String, _ arguments: [String: Value] = [:], opset: Int = 23, channels: Int = 3, nhwc: Bool = false,
                      _ body: (GraphBuilder, ValueName) throws -> ValueName) -> Chain.Link {
         let graph = GraphBuilder()
         let sides: [ONNX.Dimension] = [.symbolic("h"), .symbolic("w")]
         let x = graph.input("x", dims: nhwc ? [.fixed(1)] + sides + [.fixed(channels)] : [.fixed(1), .fixed(channels)] + sides)
-        let path = FileManager.default.temporaryDirectory.appending(path: "aquatint-chain-\(ProcessInfo.processInfo.processIdentifier)-\(name).onnx").path
+        let path = folder.appending(path: "\(name).onnx").path
         do {
             graph.output(try body(graph, x), name: "y")
             try Data(graph.finish(opset: opset).serialized()).write(to: URL(filePath: path))

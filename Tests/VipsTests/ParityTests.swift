@@ -53,6 +53,10 @@ extension ParityCase.Value: ExpressibleByStringLiteral, ExpressibleByIntegerLite
 struct ParityPictures {
     let folder: Scratch
     static let shared = Result { try ParityPictures() }
+        .map { pictures in
+            atexit { if case .success(let pictures) = ParityPictures.shared { try? FileManager.default.removeItem(atPath: pictures.folder.path) } }
+            return pictures
+        }
 
     private init() throws {
         folder = try Scratch()

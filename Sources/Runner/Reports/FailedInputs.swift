@@ -15,6 +15,9 @@ public struct FailedInputs: Sendable {
     /// The largest `{index}` that the reports know of.
     var largestNumber = 0
 
+    /// Reports of runs that were ended before they had come to every image: those that are missing there have not failed.
+    public private(set) var unfinished: [String] = []
+
     public var isEmpty: Bool { entries.isEmpty }
 
     /// Reads reports; of an input that is in several lines, the last one counts.
@@ -23,7 +26,9 @@ public struct FailedInputs: Sendable {
     public init(reports: [String]) throws(RunError) {
         var all: [PathKey: (entry: Entry, hasFailed: Bool)] = [:], order: [PathKey] = []
         for report in reports {
-            for line in try Self.lines(report) {
+            let lines = try Self.lines(report)
+            if lines.last?.content.type != "summary" || lines.last?.content.not_reached ?? 0 > 0 { unfinished.append(report) }
+            for line in lines {
                 guard let (entry, path, hasFailed) = try line.image() else { continue }
                 largestNumber = max(largestNumber, entry.number ?? 0)
                 if all.updateValue((entry, hasFailed), forKey: PathKey(path)) == nil { order.append(PathKey(path)) }
@@ -42,6 +47,7 @@ public struct FailedInputs: Sendable {
             var folder: String?
             var index: Int?
             var status: String?
+            var not_reached: Int?
         }
 
         var content: Content

@@ -53,7 +53,7 @@ enum RunRecord {
     private static func summary(_ summary: RunSummary) -> [(String, JSON)] {
         [
             ("done", .int(summary.done)), ("skipped", .int(summary.skipped)), ("failed", .int(summary.failed)), ("planned", .int(summary.planned)), ("damaged", .int(summary.damaged)),
-            ("not_images", .int(summary.strays)), ("seconds", seconds(summary.seconds)), ("megapixels", .double(rounded(summary.megapixels))),
+            ("not_images", .int(summary.strays)), ("not_reached", .int(summary.notReached)), ("seconds", seconds(summary.seconds)), ("megapixels", .double(rounded(summary.megapixels))),
             ("stopped", optional(summary.stopped) { .object([("status", .int(Int($0.status.rawValue))), ("message", .string($0.message))]) }),
             ("shard", shard(summary.shard)), ("versions", versions(summary.versions)),
         ]
