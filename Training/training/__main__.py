@@ -1,6 +1,7 @@
-"""The commands: train, export, evaluate."""
+"""The commands: train, export, list, evaluate."""
 import argparse
 import json
+import signal
 import sys
 
 import yaml
@@ -9,6 +10,7 @@ from . import evaluate, recipe as recipes
 from .architecture import ArchitectureError
 from .export import export
 from .gan import GanTrainer
+from .ship import ship
 from .trainer import Trainer
 
 
@@ -16,6 +18,12 @@ def train(arguments):
     recipe = recipes.read(arguments.recipe)
     recipe["threads"] = arguments.threads or recipe["threads"]
     trainer = GanTrainer(recipe) if recipe["adversary"] else Trainer(recipe)
+
+    def stop(number, frame):
+        raise KeyboardInterrupt
+
+    # Also where the shell that started it in the background had it ignore Ctrl-C.
+    signal.signal(signal.SIGTERM, stop)
     try:
         trainer.run(until=arguments.until)
     except KeyboardInterrupt:
@@ -26,6 +34,11 @@ def train(arguments):
 def write_weights(arguments):
     card = export(recipes.read(arguments.recipe), arguments.out)
     print(json.dumps(card, indent=2, ensure_ascii=False))
+
+
+def list_weights(arguments):
+    for entry in ship(arguments.folder):
+        print(f"{entry['name']}: {entry['summary']}")
 
 
 def measure(arguments):
@@ -53,6 +66,9 @@ def main():
     command.add_argument("recipe")
     command.add_argument("out")
     command.set_defaults(run=write_weights)
+    command = commands.add_parser("list", help="write models.json, with the SHA-256 of all weights files in a folder")
+    command.add_argument("folder")
+    command.set_defaults(run=list_weights)
     command = commands.add_parser("evaluate", help="PSNR of a weights file on a folder of pictures")
     command.add_argument("weights")
     command.add_argument("folder")

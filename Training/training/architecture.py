@@ -47,7 +47,7 @@ def expanded(description):
     return {"version": VERSION, "in_channels": description["in_channels"], "modules": entries}
 
 
-class Network(nn.Module):
+class ComposedNetwork(nn.Module):
     """The network of an architecture; its `state_dict` has the modules' names."""
 
     def __init__(self, architecture):

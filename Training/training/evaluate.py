@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from . import degradations, metrics
-from .architecture import Network
+from .architecture import ComposedNetwork
 from .pictures import SUFFIXES, as_batch, load
 from .safetensors import read
 from .trainer import applied
@@ -16,7 +16,7 @@ from .trainer import applied
 def network_of(weights):
     """(the network of a weights file, its channels)."""
     tensors, metadata = read(weights)
-    network = Network(json.loads(metadata["aquatint.architecture"]))
+    network = ComposedNetwork(json.loads(metadata["aquatint.architecture"]))
     network.load_state_dict(tensors)
     return network.eval(), "luma" if network.architecture["in_channels"] == 1 else "rgb"
 
@@ -31,7 +31,7 @@ def evaluated(network, channels, pairs, scale, border):
     rows = []
     for name, seen, original in pairs:
         result = (applied(network, seen, channels, scale).clamp(0, 1) * 255).round() / 255
-        plain = torch.nn.functional.interpolate(seen, scale_factor=scale, mode="bicubic").clamp(0, 1) if scale > 1 else seen.clamp(0, 1)
+        plain = torch.nn.functional.interpolate(seen, scale_factor=scale, mode="bicubic", antialias=True).clamp(0, 1) if scale > 1 else seen.clamp(0, 1)
         rows.append((name, metrics.psnr_y(result, original, border), metrics.psnr(result, original, border),
                      metrics.psnr_y(plain, original, border), metrics.psnr(plain, original, border)))
     return rows

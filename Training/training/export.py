@@ -3,7 +3,7 @@ import datetime
 import json
 
 from . import checkpoint
-from .architecture import Network, expanded
+from .architecture import ComposedNetwork, expanded
 from .safetensors import write
 
 
@@ -12,7 +12,7 @@ def export(recipe, path):
     state = checkpoint.load(recipe["output"] / "checkpoint.pt")
     if state is None:
         raise SystemExit(f"{recipe['output']}: there is no checkpoint yet; run `python -m training train` first")
-    network = Network(recipe["network"])
+    network = ComposedNetwork(recipe["network"])
     network.load_state_dict(state["averaged"])
     card = {
         "name": recipe["name"], "summary": recipe["summary"] or "", "parameters": network.parameter_count,

@@ -17,7 +17,7 @@ def load(path):
 
 def as_batch(array):
     """[H, W, 3] of 0..255 as a batch [1, 3, H, W] of 0..1."""
-    return torch.from_numpy(np.ascontiguousarray(array)).permute(2, 0, 1)[None].float() / 255
+    return torch.from_numpy(np.array(array)).permute(2, 0, 1)[None].float() / 255
 
 
 def as_array(batch):

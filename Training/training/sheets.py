@@ -18,7 +18,7 @@ def centre(path, side):
 
 
 def enlarged(batch, scale):
-    return F.interpolate(batch, scale_factor=scale, mode="bicubic").clamp(0, 1) if scale > 1 else batch.clamp(0, 1)
+    return F.interpolate(batch, scale_factor=scale, mode="bicubic", antialias=True).clamp(0, 1) if scale > 1 else batch.clamp(0, 1)
 
 
 def write(path, rows):

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from . import checkpoint, colour, degradations, losses, metrics, sheets
-from .architecture import Network
+from .architecture import ComposedNetwork
 from .pictures import Pictures, as_batch
 from .safetensors import read
 
@@ -53,7 +53,7 @@ class Trainer:
         self.output.mkdir(parents=True, exist_ok=True)
         self.scale = degradations.scale(recipe["degradation"])
         self.bf16 = recipe["precision"] == "bf16" or (recipe["precision"] == "auto" and has_fast_bf16())
-        self.network = Network(recipe["network"]).to(memory_format=torch.channels_last)
+        self.network = ComposedNetwork(recipe["network"]).to(memory_format=torch.channels_last)
         if recipe["start"]:
             self.network.load_state_dict(read(recipe["start"])[0])
         self.averaged = {name: value.clone() for name, value in self.network.state_dict().items()}
@@ -163,7 +163,7 @@ class Trainer:
         sheets.plot(self.output / "losses.png", self.history, self.looks)
 
     def averaged_network(self):
-        network = Network(self.recipe["network"])
+        network = ComposedNetwork(self.recipe["network"])
         network.load_state_dict(self.averaged)
         return network.eval()
 
@@ -193,5 +193,5 @@ def applied(network, rgb, channels, scale):
     if channels == "rgb":
         return network(rgb)
     ycc = colour.to_ycc(rgb)
-    chroma = torch.nn.functional.interpolate(ycc[:, 1:], scale_factor=scale, mode="bicubic") if scale != 1 else ycc[:, 1:]
+    chroma = torch.nn.functional.interpolate(ycc[:, 1:], scale_factor=scale, mode="bicubic", antialias=True) if scale != 1 else ycc[:, 1:]
     return colour.to_rgb(torch.cat([network(ycc[:, :1]), chroma], 1))
