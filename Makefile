@@ -35,7 +35,7 @@ test:
 bench: build
 	@Scripts/bench
 
-# bin/aquatint finds lib/aquatint/{plugins,openvino} and share/aquatint/pipelines from its own place, and the Swift
+# bin/aquatint finds lib/aquatint/{plugins,openvino} and share/aquatint/{pipelines,models} from its own place, and the Swift
 # run-time libraries in lib/aquatint/swift, so PREFIX may be moved as a whole.
 install:
 	@test -x $(BUILD)/aquatint || { echo "run 'make build' first" >&2; exit 1; }

@@ -35,13 +35,29 @@ extension NetworkGraph {
         do {
             self.init(onnx: try Network.onnx(of: module, inChannels: inChannels, weights: weights))
         } catch {
-            guard case .weights(let fault) = error else { throw .internal(error.summary(maximumBytes: messageBytes)) }
-            throw StageError(weights: fault)
+            throw StageError(network: error)
+        }
+    }
+
+    /// The graph of weights that carry their architecture.
+    public init(of weights: Weights) throws(StageError) {
+        do {
+            self.init(onnx: try Network.onnx(of: weights))
+        } catch {
+            throw StageError(network: error)
         }
     }
 }
 
 extension StageError {
+    init(network error: NetworkError) {
+        if case .weights(let fault) = error {
+            self.init(weights: fault)
+        } else {
+            self = .internal(error.summary(maximumBytes: messageBytes))
+        }
+    }
+
     init(weights error: WeightsError) {
         self = .parameter("weights", error.summary(maximumBytes: messageBytes))
     }

@@ -284,7 +284,7 @@ public final class StageSession: Sendable {
         case (.choice, .string(let text)): return .choice(text)
         case (.file, .string(let name)):
             do {
-                return .file(try files.find(name))
+                return .file(try files.load(name))
             } catch {
                 throw .host(error.message, stage: stage, code: .io, parameter: parameter.name)
             }

@@ -31,7 +31,37 @@ struct Stages: ParsableCommand {
             let nearest = catalogue.nearest(to: name).map { "did you mean '\($0)'?" }
             throw RunError(name.contains(".") ? .unavailable : .usage, "there is no stage '\(name)'", hint: nearest)
         }
-        Terminal.standardOutput(json ? stage.json().text(pretty: true) + "\n" : describe(stage))
+        let models = try shippedModels(for: stage.name)
+        Terminal.standardOutput(json ? object(stage, models).text(pretty: true) + "\n" : describe(stage) + list(models))
+    }
+
+    /// The weights on the model path that can be named by their bare names in this stage.
+    private func shippedModels(for stage: String) throws -> [ModelIndex.Entry] {
+        let folders = FileLookup.modelPath(environment: ProcessInfo.processInfo.environment, executable: PluginSearch.executable)
+        var models: [ModelIndex.Entry] = []
+        for folder in folders {
+            do {
+                // The first of a name is the one that is found.
+                for entry in try ModelIndex(folder: folder)?.entries ?? [] where entry.stage == stage && !models.contains(where: { $0.name == entry.name }) {
+                    models.append(entry)
+                }
+            } catch {
+                throw RunError(.unavailable, error.message)
+            }
+        }
+        return models
+    }
+
+    private func list(_ models: [ModelIndex.Entry]) -> String {
+        guard !models.isEmpty else { return "" }
+        return "weights, by their bare names\n" + models.map { "  \($0.name): \($0.summary)\n" }.joined()
+    }
+
+    private func object(_ stage: StageDescription, _ models: [ModelIndex.Entry]) -> JSON {
+        guard !models.isEmpty, case .object(let entries) = stage.json() else { return stage.json() }
+        return .object(entries + [("weights", .array(models.map {
+            .object([("name", .string($0.name)), ("summary", .string($0.summary)), ("file", .string($0.file)), ("sha256", .string($0.sha256))])
+        }))])
     }
 
     private func list(_ catalogue: Catalogue) -> String {

@@ -37,7 +37,7 @@ import Vips
         let schema = try #require(try json(try place.aquatint("schema")) as? [String: Any])
         #expect((schema["$schema"] as? String)?.contains("draft-07") == true)
         let plugins = try #require(try json(try place.aquatint("plugins", "list", "--json")) as? [[String: Any]])
-        #expect(plugins.allSatisfy { $0["status"] as? String == "ok" } && plugins.count == 10)
+        #expect(plugins.allSatisfy { $0["status"] as? String == "ok" } && plugins.count == 11)
         #expect(try place.aquatint("plugins").output.contains("kuwahara"))
         let doctor = try place.aquatint("doctor")
         #expect(doctor.status == 0 && doctor.output.contains("libvips 8.") && doctor.output.contains(".png"))

@@ -9,7 +9,7 @@ import Testing
         return text.components(separatedBy: "```\(language)\n").dropFirst().compactMap { $0.components(separatedBy: "\n```").first }
     }
 
-    private static let documents = ["README.md"] + ["adaptive_attention", "attention", "dither", "generator", "guided", "halftone", "kuwahara", "onnx", "separable_conv", "xdog"]
+    private static let documents = ["README.md"] + ["adaptive_attention", "attention", "dither", "generator", "guided", "halftone", "kuwahara", "network", "onnx", "separable_conv", "xdog"]
         .map { "Plugins/\($0)/README.md" }
 
     @Test("every pipeline in a README is good", arguments: documents) func pipelinesAreGood(_ document: String) throws {
@@ -29,8 +29,6 @@ import Testing
         let place = try Workplace()
         try place.write("paint.yaml", try #require(try Self.blocks("yaml", of: "README.md").first) + "\n")
         try place.pictures(1, in: "Photos", 90, 60)
-        let weights = try Data(contentsOf: URL(filePath: "\(Program.root)/Pipelines/weights/upscale2x-small.onnx"))
-        try place.write("weights/upscale2x-small.onnx", Array(weights))
         let outcome = try place.aquatint("run", "paint.yaml", "Photos", "-o", "Painted", "--set", "radius=3", "--overwrite", "always")
         #expect(outcome.status == 0, "\(outcome.error)")
     }
@@ -39,7 +37,7 @@ import Testing
     func names() throws {
         let readme = try String(contentsOfFile: "\(Program.root)/README.md", encoding: .utf8)
         let place = try Workplace()
-        for name in ["web", "responsive", "watermark", "scan", "film", "denoise-sharpen", "upscale", "neural-chain", "paint", "newsprint"] {
+        for name in ["web", "responsive", "watermark", "scan", "film", "denoise-sharpen", "upscale", "onnx", "neural-chain", "paint", "newsprint"] {
             #expect(readme.contains("`\(name)`"))
             let outcome = try place.aquatint("check", name)
             #expect(outcome.status == 0, "\(outcome.error)")

@@ -17,6 +17,7 @@ struct Shipped: Sendable, CustomTestStringConvertible {
         Shipped(name: "film", results: [(".jpg", 320, 240)]),
         Shipped(name: "denoise-sharpen", results: [(".png", 320, 240)]),
         Shipped(name: "upscale", results: [(".png", 640, 480)], needsEngine: true),
+        Shipped(name: "onnx", results: [(".png", 640, 480)], needsEngine: true),
         Shipped(name: "paint", results: [(".jpg", 320, 240)]),
         Shipped(name: "newsprint", results: [(".png", 320, 240)]),
         Shipped(name: "neural-chain", results: [(".jpg", 320, 240)], needsEngine: true),

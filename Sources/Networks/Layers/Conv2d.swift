@@ -24,6 +24,8 @@ public final class Conv2d: Module {
         [("weight", [outChannels, inChannels / groups, kernelSize, kernelSize]), ("bias", [outChannels])]
     }
 
+    public var sizeFactor: Double { 1 / Double(stride) }
+
     public func callAsFunction(_ x: Tensor) throws(NetworkError) -> Tensor {
         try x.expectChannels(inChannels, for: self)
         let weight = try x.trace.parameter("weight", of: self)

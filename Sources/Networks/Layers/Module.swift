@@ -19,6 +19,8 @@ public protocol Module: AnyObject, Sendable, CustomStringConvertible {
     var parameters: [(name: String, shape: [Int])] { get }
     /// The modules it is made of, by name. Empty by default. The name "" gives a module's parameters no further prefix.
     var children: [(name: String, module: any Module)] { get }
+    /// How many times as wide and high as its input its result is, less what borders take or add; 1 by default.
+    var sizeFactor: Double { get }
     /// Its result on a map of [1, channels, H, W].
     ///
     /// Throws where the channels of `x` are not those that the module was made for.
@@ -28,6 +30,7 @@ public protocol Module: AnyObject, Sendable, CustomStringConvertible {
 extension Module {
     public var parameters: [(name: String, shape: [Int])] { [] }
     public var children: [(name: String, module: any Module)] { [] }
+    public var sizeFactor: Double { 1 }
 
     /// All parameters of the module and of the modules in it, in PyTorch's order and with their full, dotted names.
     public var stateDict: [ParameterShape] {

@@ -14,10 +14,19 @@ public struct Tensor {
 
     /// The product, element by element; one of one channel multiplies each channel of the other.
     public static func * (left: Tensor, right: Tensor) throws(NetworkError) -> Tensor {
+        Tensor(left.value * right.value, channels: try joint(left, right, "multiplied"))
+    }
+
+    /// The sum, element by element; one of one channel is added to each channel of the other.
+    public static func + (left: Tensor, right: Tensor) throws(NetworkError) -> Tensor {
+        Tensor(left.value + right.value, channels: try joint(left, right, "added"))
+    }
+
+    private static func joint(_ left: Tensor, _ right: Tensor, _ joined: String) throws(NetworkError) -> Int {
         guard left.channels == right.channels || left.channels == 1 || right.channels == 1 else {
-            throw .architecture("maps of \(left.channels) and \(right.channels) channels cannot be multiplied")
+            throw .architecture("maps of \(left.channels) and \(right.channels) channels cannot be \(joined)")
         }
-        return Tensor(left.value * right.value, channels: max(left.channels, right.channels))
+        return max(left.channels, right.channels)
     }
 
     /// An operator that works on each number by itself.

@@ -40,8 +40,11 @@ final class Trace {
         Value(name: graph.add(operation, inputs.map(\.name), attributes), trace: self)
     }
 
-    /// A parameter of a module, as a constant under its `state_dict` name.
-    func parameter(_ name: String, of module: some Module) throws(NetworkError) -> Value {
+    /// An optional input that is left out.
+    var absent: Value { Value(name: .none, trace: self) }
+
+    /// A parameter of a module, as a constant under its `state_dict` name; `shape`: another shape of as many numbers.
+    func parameter(_ name: String, of module: some Module, as shape: [Int]? = nil) throws(NetworkError) -> Value {
         guard let scope = scopes[ObjectIdentifier(module)] else {
             throw .architecture("\(module) is called by a module that does not list it among its children")
         }
@@ -53,7 +56,7 @@ final class Trace {
         let values: [Float]
         do { values = try tensor.values() } catch { throw .weights(error) }
         let parameter = constant { () throws(ONNXError) in
-            try graph.initializer(values, dims: tensor.shape, name: fullName)
+            try graph.initializer(values, dims: shape ?? tensor.shape, name: fullName)
         }
         parameters[fullName] = parameter
         return parameter
@@ -71,6 +74,11 @@ final class Trace {
 
     func scalar(_ number: Float) -> Value {
         constant { () throws(ONNXError) in try graph.initializer([number], dims: [], name: "number") }
+    }
+
+    /// A list of numbers.
+    func numbers(_ values: [Float]) -> Value {
+        constant { () throws(ONNXError) in try graph.initializer(values, dims: [values.count], name: "numbers") }
     }
 
     /// An array of that shape with one number everywhere.

@@ -15,6 +15,8 @@ public final class DepthwiseSeparableConv2d: Module {
 
     public var children: [(name: String, module: any Module)] { [("depthwise", depthwise), ("pointwise", pointwise)] }
 
+    public var sizeFactor: Double { depthwise.sizeFactor }
+
     public func callAsFunction(_ x: Tensor) throws(NetworkError) -> Tensor {
         try pointwise(depthwise(x))
     }

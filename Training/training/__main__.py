@@ -1,0 +1,90 @@
+"""The commands: train, export, list, evaluate."""
+import argparse
+import json
+import signal
+import sys
+
+import yaml
+
+from . import evaluate, recipe as recipes
+from .architecture import ArchitectureError
+from .export import export
+from .gan import GanTrainer
+from .ship import ship
+from .trainer import Trainer
+
+
+def train(arguments):
+    recipe = recipes.read(arguments.recipe)
+    recipe["threads"] = arguments.threads or recipe["threads"]
+    trainer = GanTrainer(recipe) if recipe["adversary"] else Trainer(recipe)
+
+    def stop(number, frame):
+        raise KeyboardInterrupt
+
+    # Also where the shell that started it in the background had it ignore Ctrl-C.
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        trainer.run(until=arguments.until)
+    except KeyboardInterrupt:
+        trainer.save()
+        sys.exit(f"stopped at step {trainer.step}; the same command goes on from there")
+
+
+def write_weights(arguments):
+    card = export(recipes.read(arguments.recipe), arguments.out)
+    print(json.dumps(card, indent=2, ensure_ascii=False))
+
+
+def list_weights(arguments):
+    for entry in ship(arguments.folder):
+        print(f"{entry['name']}: {entry['summary']}")
+
+
+def measure(arguments):
+    network, channels = evaluate.network_of(arguments.weights)
+    if arguments.degradation:
+        steps = yaml.safe_load(arguments.degradation)
+        pairs, scale = evaluate.degraded_pairs(arguments.folder, arguments.originals, steps), evaluate.degradations.scale(steps)
+    else:
+        pairs, scale = evaluate.pairs_of_files(arguments.folder, arguments.originals, arguments.inputs), arguments.scale
+    rows = evaluate.evaluated(network, channels, pairs, scale, arguments.border)
+    print(f"{'picture':32} {'luma':>7} {'colour':>7}   {'before':>7} {'colour':>7}   (PSNR in dB)")
+    for name, *figures in [*rows, ("mean", *(sum(column) / len(rows) for column in list(zip(*rows))[1:]))]:
+        print(f"{name[:32]:32} {figures[0]:7.2f} {figures[1]:7.2f}   {figures[2]:7.2f} {figures[3]:7.2f}")
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="python -m training", description="Trains networks for Aquatint; see docs/training.md.")
+    commands = parser.add_subparsers(required=True)
+    command = commands.add_parser("train", help="train a recipe, from its last checkpoint if there is one")
+    command.add_argument("recipe")
+    command.add_argument("--until", type=int, metavar="STEP", help="stop there")
+    command.add_argument("--threads", type=int, metavar="N", help="instead of the recipe's; 1 is fastest on cores that others use too")
+    command.set_defaults(run=train)
+    command = commands.add_parser("export", help="write the weights of the last checkpoint as a safetensors file")
+    command.add_argument("recipe")
+    command.add_argument("out")
+    command.set_defaults(run=write_weights)
+    command = commands.add_parser("list", help="write models.json, with the SHA-256 of all weights files in a folder")
+    command.add_argument("folder")
+    command.set_defaults(run=list_weights)
+    command = commands.add_parser("evaluate", help="PSNR of a weights file on a folder of pictures")
+    command.add_argument("weights")
+    command.add_argument("folder")
+    command.add_argument("--originals", default="*", metavar="GLOB", help="which files are originals")
+    command.add_argument("--inputs", metavar="GLOB", help="which files are what the network sees, in the same order")
+    command.add_argument("--degradation", metavar="YAML", help="or: how to make them, e.g. '[{type: noise, sigma: 25}]'")
+    command.add_argument("--scale", type=int, default=1, help="how many times larger originals are than --inputs")
+    command.add_argument("--border", type=int, default=0, help="pixels left out on each side")
+    command.set_defaults(run=measure)
+    arguments = parser.parse_args()
+    if arguments.run is measure and bool(arguments.inputs) == bool(arguments.degradation):
+        parser.error("one of --inputs and --degradation is needed")
+    try:
+        arguments.run(arguments)
+    except (recipes.RecipeError, ArchitectureError, FileNotFoundError) as error:
+        sys.exit(f"error: {error}")
+
+
+main()

@@ -1,0 +1,93 @@
+"""Networks as data: the list of named modules that a weights file carries, and that Python and Swift build alike.
+
+    {"version": 1, "in_channels": 1, "modules": [
+        {"name": "head", "type": "Conv2d", "in_channels": 1, "out_channels": 48, "kernel_size": 3, "padding": 1},
+        {"name": "block0", "type": "ResidualBlock", "channels": 48},
+        {"name": "sum", "type": "Add", "inputs": ["block0", "head"]}]}
+
+A module's input is the one before it (`input`, the picture, for the first), or what `inputs` names: modules earlier in the
+list. The last module's result is the network's. A module `head` owns the tensors `head.weight`, `head.bias` ...
+
+A recipe may write `repeat: 5`, which stands for `block0` ... `block4`; files hold the list written out.
+docs/training.md describes all types; Sources/Networks/Architecture is the other reader.
+"""
+import inspect
+import re
+
+import torch.nn as nn
+
+from . import modules
+
+VERSION = 1
+TYPES = {
+    "Conv2d": nn.Conv2d, "DepthwiseSeparableConv2d": modules.DepthwiseSeparableConv2d,
+    "AttentionModule": modules.AttentionModule, "AdaptiveAttentionModule": modules.AdaptiveAttentionModule,
+    "Generator": modules.Generator, "ResidualBlock": modules.ResidualBlock, "ChannelScale": modules.ChannelScale,
+    "ReLU": nn.ReLU, "LeakyReLU": nn.LeakyReLU, "PReLU": nn.PReLU, "GELU": nn.GELU, "Sigmoid": nn.Sigmoid, "Tanh": nn.Tanh,
+    "PixelShuffle": nn.PixelShuffle, "Upsample": nn.Upsample,
+    "Add": modules.Add, "Multiply": modules.Multiply, "Concat": modules.Concat,
+}
+JOINS = ("Add", "Multiply", "Concat")
+
+
+class ArchitectureError(ValueError):
+    """What is wrong with a list of modules, and where."""
+
+
+def expanded(description):
+    """The architecture with every `repeat` written out."""
+    entries = []
+    for entry in description["modules"]:
+        entry = dict(entry)
+        count = entry.pop("repeat", None)
+        if count is None:
+            entries.append(entry)
+        else:
+            entries += [{**entry, "name": f"{entry['name']}{i}"} for i in range(count)]
+    return {"version": VERSION, "in_channels": description["in_channels"], "modules": entries}
+
+
+class ComposedNetwork(nn.Module):
+    """The network of an architecture; its `state_dict` has the modules' names."""
+
+    def __init__(self, architecture):
+        super().__init__()
+        architecture = expanded(architecture)
+        if architecture["version"] != VERSION:
+            raise ArchitectureError(f"architecture version {architecture['version']}; this package reads {VERSION}")
+        self.architecture = architecture
+        self.steps = []
+        known, before = {"input"}, "input"
+        for entry in architecture["modules"]:
+            entry = dict(entry)
+            name, kind, inputs = entry.pop("name"), entry.pop("type"), entry.pop("inputs", [before])
+            if not re.fullmatch("[a-z][a-z0-9_]{0,62}", name) or name in known:
+                raise ArchitectureError(f"{name!r} is taken already, or no name of lower-case letters, digits and _")
+            if kind not in TYPES:
+                raise ArchitectureError(f"{name}: there is no module {kind}; there are {', '.join(TYPES)}")
+            if unknown := [i for i in inputs if i not in known]:
+                raise ArchitectureError(f"{name}: inputs {unknown} are not before it in the list")
+            if (len(inputs) < 2) == (kind in JOINS):
+                raise ArchitectureError(f"{name}: {kind} takes {'two inputs or more' if kind in JOINS else 'one input'}")
+            arguments = inspect.signature(TYPES[kind]).parameters
+            if surplus := [a for a in entry if a not in arguments]:
+                raise ArchitectureError(f"{name}: {kind} has no {', '.join(surplus)}; it has {', '.join(arguments)}")
+            # `__setattr__` would do, but a name such as `type` must not hide a method of nn.Module.
+            self.add_module(name, TYPES[kind](**entry))
+            self.steps.append((name, inputs))
+            known.add(name)
+            before = name
+        self.last_use = {i: at for at, (_, inputs) in enumerate(self.steps) for i in inputs}
+
+    def forward(self, x):
+        results = {"input": x}
+        for at, (name, inputs) in enumerate(self.steps):
+            results[name] = self._modules[name](*(results[i] for i in inputs))
+            for i in inputs:
+                if self.last_use[i] == at:
+                    results.pop(i, None)
+        return results[name]
+
+    @property
+    def parameter_count(self):
+        return sum(p.numel() for p in self.parameters())
