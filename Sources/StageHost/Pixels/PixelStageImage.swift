@@ -12,8 +12,10 @@ struct PixelStageImage {
         let declared = instance.stage.declared
         var doors: [PixelDoor?] = []
         var alpha: Image?
-        for (index, image) in inputs.enumerated() {
-            guard let image, index < declared.inputs.count else { doors.append(nil); continue }
+        for (index, given) in inputs.enumerated() {
+            guard let given, index < declared.inputs.count else { doors.append(nil); continue }
+            // With alpha, a picture is read beside the stage as well: one that is being decoded would come only once.
+            let image = given.isStreamed && given.hasAlpha ? try kept(given) : given
             var taken = image
             let splits = image.hasAlpha && !declared.takesAlpha && (PictureScale(of: image) != .data || image.format.isInteger)
             if splits {
@@ -77,14 +79,13 @@ struct PixelStageImage {
     private func inCells(_ given: GeneratedHeader, _ renderer: PixelRenderer) throws(StageError) -> Image {
         var header = given
         header.demand = .fatStrip
-        let grid = PixelCells(renderer.plan, renderer.output), images = renderer.images
-        // Two inputs may come from one file that is being decoded: they are read side by side then, by the demand alone.
-        let isOrdered = images.contains { $0.isStreamed } && !grid.isWhole
-        let isAlone = images.count == 1
-        let inputs = try images.map { (image) throws(StageError) -> any TileInput in
-            isOrdered && isAlone ? StreamedInput(image, keptRows: 2 * grid.rowsRead(renderer.plan)) : RandomInput(image: try UncachedPixels.kept(image))
+        let grid = PixelCells(renderer.plan, renderer.output)
+        let inputs = try renderer.images.map { (image) throws(StageError) -> any TileInput in
+            if grid.isWhole { return RandomInput(image: image.isStreamed ? try kept(image) : image) }
+            // A file that is being decoded is read in order. Two rows of cells: the one that is read, and the one ahead.
+            return image.isStreamed ? StreamedInput(image, keptRows: 2 * grid.rowsRead(renderer.plan)) : RandomInput(image: try UncachedPixels.kept(image))
         }
-        let canWorkAhead = !grid.isWhole && instance.stage.declared.threads == .free && (isAlone || !isOrdered)
+        let canWorkAhead = !grid.isWhole && instance.stage.declared.threads == .free
         let workers = canWorkAhead ? VipsLibrary.concurrency - 1 : 0
         let watch = CellStore.Watch { _, row in for input in inputs { input.hold(from: grid.firstRow(renderer.plan, row)) } }
             ends: { _, row in for input in inputs { input.release(from: grid.firstRow(renderer.plan, row)) } }
@@ -106,6 +107,11 @@ struct PixelStageImage {
         } catch {
             throw .vips(error)
         }
+    }
+
+    /// The same pixels, to be read in any order, once somebody reads them.
+    private func kept(_ image: Image) throws(StageError) -> Image {
+        do { return try image.keptOnDemand(memoryBudget: context.memoryBudget) } catch { throw .vips(error) }
     }
 
     private func joined(_ result: Image, _ alpha: Image) throws(StageError) -> Image {

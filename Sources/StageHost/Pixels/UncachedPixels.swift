@@ -20,12 +20,14 @@ enum UncachedPixels {
         readingOnce.contains(operation) ? image : try kept(image)
     }
 
-    /// The image, with two rows and more of its tiles kept where it is a result of that kind.
+    /// The image, with the rows that were asked for last kept where it is a result of that kind: as many as the largest request had, and more.
+    ///
+    /// Whole rows, since threads that share them read a file that is being decoded in its order.
     static func kept(_ image: Image) throws(StageError) -> Image {
         guard image.int(field) != nil else { return image }
-        let edge = 128
         do {
-            return try image.tileCache(tileWidth: edge, tileHeight: edge, maxTiles: 4 * (image.width / edge + 1)).settingFields([(field, nil)])
+            let rows = try Operation.image("linecache", ["in": .image(image), "tile_height": 16, "access": "sequential", "threaded": true])
+            return try rows.settingFields([(field, nil)])
         } catch {
             throw .vips(error)
         }
