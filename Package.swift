@@ -54,6 +54,7 @@ let package = Package(
         .systemLibrary(name: "CVips", pkgConfig: "vips", providers: [.apt(["libvips-dev"])]),
         .target(name: "COpenVINO"),
         .target(name: "CStageMarks"),
+        .target(name: "CSamples"),
         .target(name: "CAquatintPlugin"),
         module("Vips", ["CVips"]),
         module("PipelineLanguage", [yams]),
@@ -64,7 +65,7 @@ let package = Package(
         module("AquatintPlugin", ["CAquatintPlugin"]),
         module("ContentHash", []),
         module("NeuralStages", ["AquatintPlugin", "Networks"]),
-        module("StageHost", ["Vips", "PipelineLanguage", "ONNX", "Inference", "CAquatintPlugin", "CStageMarks", "ContentHash"]),
+        module("StageHost", ["Vips", "PipelineLanguage", "ONNX", "Inference", "CAquatintPlugin", "CStageMarks", "CSamples", "ContentHash"]),
         module("Runner", ["Vips", "PipelineLanguage", "StageHost", "Inference", "ContentHash"]),
         // Installed, the Swift run-time libraries lie beside the plug-ins, which find them already loaded.
         .executableTarget(name: "aquatint",

@@ -25,6 +25,7 @@ typedef struct {
     _Atomic int32_t signal_number;
     /* 1 + the slot of the thread that was hit, 0: it held none. */
     _Atomic int32_t signal_slot;
+    _Atomic uint32_t gave_way;
     mark_slot slots[AQT_MARK_SLOTS];
     /* 0: nothing; otherwise the number of an image + 1, and its phase in the lowest byte. */
     _Atomic uint64_t flights[AQT_FLIGHT_SLOTS];
@@ -79,6 +80,16 @@ void aqt_mark_leave(int32_t mark) {
     int32_t slot = mark % (AQT_MARK_SLOTS + 1) - 1;
     current = mark / (AQT_MARK_SLOTS + 1);
     if (slot >= 0) atomic_store(&board->slots[slot].is_used, 0);
+}
+
+void aqt_mark_gives_way(void) {
+    mark_board *board = atomic_load_explicit(&the_board, memory_order_relaxed);
+    if (board) atomic_store(&board->gave_way, 1);
+}
+
+int aqt_mark_gave_way(const void *memory) {
+    const mark_board *board = memory;
+    return atomic_load(&board->gave_way) != 0;
 }
 
 void aqt_flight_set(int32_t place, int64_t image, int32_t phase) {

@@ -43,8 +43,10 @@ public final class RunSession: Sendable {
         for (index, use) in pipeline.allStages.enumerated() {
             guard let description = library.catalogue[use.name], description.kind != .vips else { continue }
             guard let arguments = try? use.arguments(for: description, in: Environment(variables: variables), pipeline: pipeline) else { continue }
-            do {
+            do throws(StageError) {
                 try stages.prepare(description, arguments: arguments)
+                // Every image would fail for it, each with another reason.
+                if FileStatus.isOutOfDescriptors { throw StageError.host("has left no file descriptor free: create() must close what it opens, or open less", stage: use.name) }
             } catch {
                 let parameter = error.parameter.map { "\($0): " } ?? ""
                 throw RunError(.unavailable, "\(pipeline.source.name):\(use.mark.line):\(use.mark.column): stage \(index + 1) (\(use.name)): \(parameter)\(error.message)")

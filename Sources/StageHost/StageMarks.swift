@@ -101,6 +101,12 @@ public final class WorkerBoard: Sendable {
     ///   - phase: 0...255.
     public static func setFlight(_ place: Int, image: Int?, phase: Int32 = 0) { aqt_flight_set(Int32(clamping: place), Int64(image ?? -1), phase) }
 
+    /// Says that this process leaves because it cannot go on, and no image that it has in hand is to blame. A plug-in may end it with any status.
+    public static func giveWay() { aqt_mark_gives_way() }
+
+    /// Whether the worker has said so.
+    public var gaveWay: Bool { aqt_mark_gave_way(memory) != 0 }
+
     /// Makes the board of that descriptor the one that this process writes to for the rest of its life, and has faults recorded on it.
     public static func attach(_ descriptor: Int32) {
         let memory = mmap(nil, aqt_mark_board_size(), PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0)

@@ -68,11 +68,11 @@ public final class StageSession: Sendable {
             var isAway = ManagedColour.isAway(primary)
             for case .image(let reference) in arguments.values where !isAway { isAway = ManagedColour.isAway(try image(reference)) }
             if isAway { primary = try ManagedColour.joining(primary) }
-            primary = try WholeSamples.settled(primary, for: stage.name)
+            primary = try UncachedPixels.kept(try WholeSamples.settled(primary, for: stage.name), for: stage.name)
             func prepared(_ reference: ImageReference) throws(StageError) -> Image {
                 // The running input is the image that `in` names, not the previous result.
                 let other = try GreyPicture.settled(try image(reference))
-                return try WholeSamples.settled(isAway ? try ManagedColour.joining(other) : other, for: stage.name)
+                return try UncachedPixels.kept(try WholeSamples.settled(isAway ? try ManagedColour.joining(other) : other, for: stage.name), for: stage.name)
             }
             var own = try vipsArguments(stage, arguments), result: VipsStage.Result
             if LinearLight.operations.contains(stage.name), own.removeValue(forKey: LinearLight.parameter.name) == .bool(true) {
@@ -102,7 +102,7 @@ public final class StageSession: Sendable {
                 return StageResult(image: try PixelStageImage(instance: instance, context: context, stage: stage.name).make(inputs))
             }
             guard let input = inputs.first ?? nil else { throw .host("there is no image to work on", stage: stage.name) }
-            let (image, step) = try network(stage, arguments, instance, input, context, isComputed: isComputed)
+            let (image, step) = try network(stage, arguments, instance, input.isStreamed ? input : try UncachedPixels.kept(input), context, isComputed: isComputed)
             let alone = StageResult(image: image, chain: NetworkChain(step))
             guard let earlier else { return alone }
             switch earlier.extended(by: step, merged: fused.network) {

@@ -43,6 +43,9 @@ public enum VipsLibrary {
         vips_concurrency_set(Int32(clamping: threads))
     }
 
+    /// How many threads one evaluation may use; at least 1.
+    public static var concurrency: Int { max(1, Int(vips_concurrency_get())) }
+
     /// Bytes of pixel memory that libvips holds now, and the most that it ever held.
     public static func memory() -> (current: Int, highWater: Int) {
         (Int(clamping: vips_tracked_get_mem()), Int(clamping: vips_tracked_get_mem_highwater()))

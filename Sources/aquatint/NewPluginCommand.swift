@@ -18,9 +18,9 @@ extension Plugins {
             let name = try PluginName(self.name)
             let kit = try PluginKit(of: PluginSearch.executable)
             try kit.make(name, language, in: FileManager.default.currentDirectoryPath, version: AquatintVersion.text)
-            let built = language == .swift ? ".build/release" : "build"
+            let built = language == .swift ? ".build/release" : "build", library = language == .swift ? "lib\(name.library).so" : "\(name.library).so"
             var text = "made \(name.folder), with the stage \(name.id); next:\n"
-            text += "  cd \(name.folder)\n  make\n  make test\n  aquatint stages \(name.id) --plugin-path \(built)\n"
+            text += "  cd \(name.folder)\n  make\n  make test\n  aquatint stages \(name.id) --plugin-path \(built)\n  aquatint plugins check \(built)/\(library)\n"
             if name.id != name.folder {
                 text += "'my' stands for you: names without a dot belong to libvips and to the stages that ship. Before you publish it, make it anew as acme.\(name.folder).\n"
             }

@@ -6,6 +6,20 @@ import Runner
 struct PluginKit {
     enum Language: String, CaseIterable {
         case swift, c, cpp
+
+        /// The folders of templates that make one of it.
+        fileprivate var templates: [String] { self == .swift ? ["swift"] : ["c-and-cpp", rawValue] }
+
+        /// What the templates that C and C++ share say differently.
+        fileprivate var words: [String: String] {
+            switch self {
+            case .swift: [:]
+            case .c: ["extension": "c", "COMPILER": "CC", "compiler": "gcc", "FLAGS": "CFLAGS", "standard": "c11", "licence": "`.licence`",
+                      "version pattern": #"AQT_ABI_MINOR, \.name = "[^"]*", \.version = "\([^"]*\)""#]
+            case .cpp: ["extension": "cpp", "COMPILER": "CXX", "compiler": "g++", "FLAGS": "CXXFLAGS", "standard": "c++17", "licence": "`.licence(\"MIT\")` in `declare()`",
+                        "version pattern": #"AQUATINT_PLUGIN."[^"]*", "\([^"]*\)""#]
+            }
+        }
     }
 
     let path: String
@@ -33,13 +47,17 @@ struct PluginKit {
             if errno == EEXIST { throw RunError(.cannotCreateOutput, "\(name.folder) is there already", hint: "take another name, or move it away") }
             throw RunError(.cannotCreateOutput, "\(place.path) cannot be made: \(String(cString: strerror(errno)))")
         }
-        let words = ["id": name.id, "library": name.library, "name": name.last, "Name": name.type, "vendor": name.vendor, "version": version]
+        var words = ["id": name.id, "library": name.library, "name": name.last, "Name": name.type, "vendor": name.vendor, "version": version]
+        words.merge(language.words) { $1 }
         do {
-            try copy("templates/\(language.rawValue)", to: place, rewriting: { text in
-                words.reduce(text) { $0.replacing("{{\($1.key)}}", with: $1.value) }
-            }, renaming: {
-                $0.replacing("LIBRARY", with: name.library).replacing("NAME", with: name.last).replacing("TYPE", with: "\(name.type)Effect")
-            })
+            for template in language.templates {
+                try copy("templates/\(template)", to: place, rewriting: { text in
+                    words.reduce(text) { $0.replacing("{{\($1.key)}}", with: $1.value) }
+                }, renaming: {
+                    $0.replacing("LIBRARY", with: name.library).replacing("NAME", with: name.last).replacing("TYPE", with: "\(name.type)Effect")
+                        .replacing("EXTENSION", with: language.words["extension"] ?? "")
+                })
+            }
             switch language {
             case .swift: try copy("swift", to: place.appending(path: "aquatint-sdk"))
             case .c, .cpp: try copy("include", to: place.appending(path: "include"), unless: { language == .c && $0.hasSuffix(".hpp") })

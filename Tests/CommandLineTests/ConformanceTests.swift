@@ -86,7 +86,37 @@ struct ConformanceTests {
     }
 }
 
+/// Stages whose network is an ONNX file (`Fixtures/network.c`), which the inference engine runs.
+@Suite(.enabled(if: Program.has("cc") && Program.hasEngine, "needs a C compiler and the inference engine"))
+struct NetworkConformanceTests {
+    private func check(_ fault: String) throws -> Outcome {
+        let place = try Workplace()
+        let built = try place.run("/usr/bin/env", ["cc", "-shared", "-fPIC", "-O1", "-fvisibility=hidden", "-I", "\(Program.root)/Sources/CAquatintPlugin/include", "-D\(fault)",
+                                                   "-o", place("network.so"), "\(Program.root)/Tests/CommandLineTests/Fixtures/network.c"])
+        try #require(built.status == 0, "\(built.error)")
+        return try place.aquatint("plugins", "check", "network.so", "--set", "model=\(Program.root)/Pipelines/weights/upscale2x-small.onnx")
+    }
+
+    @Test func `a network whose tiles are the whole is conformant`() throws {
+        let outcome = try check("HONEST")
+        #expect(outcome.status == 0 && outcome.output.contains("conformant: 0 errors, 0 warnings"), "\(outcome)")
+    }
+
+    @Test(arguments: [("NO_HALO", "in one piece\n    Declare the whole halo of the graph"), ("WRONG_SCALE", "error: test.network: its network on a picture of "), ("NO_MODEL", "error: test.network: ")])
+    func `a plan that the network does not keep is found`(_ fault: String, _ message: String) throws {
+        let outcome = try check(fault)
+        #expect(outcome.status == 1 && outcome.output.contains(message), "\(outcome)")
+    }
+}
+
 @Suite struct ShippedConformanceTests {
+    @Test(.enabled(if: Program.hasEngine, "the inference engine is not installed"), arguments: ["separable_conv", "attention", "adaptive_attention", "generator"])
+    func `shipped networks are conformant with weights`(_ name: String) throws {
+        let weights = "\(Program.root)/Pipelines/weights/chain-\(name).safetensors"
+        let outcome = try Workplace().aquatint("plugins", "check", "\(Program.directory)/libaqt_\(name).so", "--set", "weights=\(weights)")
+        #expect(outcome.status == 0 && outcome.output.contains("conformant: 0 errors, 0 warnings"), "\(outcome)")
+    }
+
     @Test(arguments: ["separable_conv", "attention", "adaptive_attention", "generator", "onnx", "kuwahara", "halftone", "guided", "xdog", "dither"])
     func `every shipped plug-in is conformant`(_ name: String) throws {
         let outcome = try Workplace().aquatint("plugins", "check", "\(Program.directory)/libaqt_\(name).so")

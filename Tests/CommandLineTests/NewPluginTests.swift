@@ -8,6 +8,10 @@ import Testing
         let outcome = try place.aquatint("plugins", "new", name, "--language", language)
         #expect(outcome.status == 0, "\(outcome.error)")
         #expect(outcome.output.isEmpty && outcome.error.contains("cd \(name)"))
+        // The last hint names the library that is built.
+        let check = try #require(outcome.error.split(separator: "\n").last { $0.hasPrefix("  aquatint plugins check ") })
+        #expect(check.hasSuffix(language == "swift" ? ".build/release/lib\(name.replacing(".", with: "_").replacing("-", with: "_")).so" : "build/\(name.replacing(".", with: "_").replacing("-", with: "_")).so"))
+
         return place.files(name)
     }
 
@@ -29,6 +33,8 @@ import Testing
         try place.pictures(1, in: "photos", 40, 30)
         let ran = try shell(place, "aquatint run \(name)/example.yaml photos -o out")
         #expect(ran.status == 0 && place.files("out") == ["1.png"], "\(ran.error)")
+        let archived = try shell(place, "cd \(name) && make archive \(flags) && tar -tzf dist/*.tar.gz")
+        #expect(archived.status == 0 && archived.output.contains("no LICENSE file") && archived.output.contains("-1.0.0-linux-") && archived.output.contains(".so\n"), "\(archived)")
         #expect(try place.read("out/1.png") != place.read("photos/1.png"))
     }
 

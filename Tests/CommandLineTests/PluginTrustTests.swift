@@ -22,6 +22,21 @@ struct PluginTrustTests {
         #expect(try list().contains("refused: \(place("plugins/blur.so")) leads to \(real), which lies in a folder that is writable by every user"))
     }
 
+    @Test(.enabled(if: geteuid() == 0, "only the administrator can give files to any group"))
+    func `what a group with other members may write is refused, and what a group of one's own may write is not`() throws {
+        let library = try place.buildPlugin("blur"), folder = place("plugins")
+        // 1 is the first group of the user 'daemon'; 54321 that of nobody.
+        for (group, isTrusted) in [(getegid(), true), (54321, true), (1, false)] as [(gid_t, Bool)] {
+            for path in [library, folder] {
+                #expect(chown(path, uid_t.max, group) == 0 && chmod(path, 0o775) == 0)
+                let text = try list()
+                #expect(text.contains("test 1.2.0: test.blur") == isTrusted, "\(text)")
+                #expect(isTrusted || text.contains("is writable by the group 'daemon', to which the user 'daemon' belongs (take that away with chmod g-w)"), "\(text)")
+                #expect(chmod(path, 0o755) == 0)
+            }
+        }
+    }
+
     @Test func `the list shows path, version, licence and hash`() throws {
         let library = try place.buildPlugin("blur")
         let hash = try #require(try place.run("/usr/bin/env", ["sha256sum", library]).output.split(separator: " ").first)

@@ -40,6 +40,8 @@ import Vips
         ("thread", "SIGSEGV (a bad memory access) in process()"),
         ("kill", "SIGKILL (killed, perhaps for want of memory) in process()"),
         ("exit", "leaving with status 0 in process()"),
+        // As a worker does that gives way: who says so is the worker, and not its status.
+        ("giveway", "leaving with status 75 in process()"),
         ("plan", "SIGSEGV (a bad memory access) in plan() of the stage 'test.mischief'"),
         ("sleep", "took longer than the 0.5 seconds of limits.timeout, and did not give up in process()"),
         ("spin", "took longer than the 0.5 seconds of limits.timeout, and did not give up in process()"),
@@ -104,6 +106,12 @@ import Vips
         let outcome = try mischief("create")
         #expect(outcome.status == 69 && outcome.error.contains("SIGSEGV (a bad memory access) in create() of the stage 'test.mischief'"), "\(outcome.error)")
         #expect(place.files("create").isEmpty)
+    }
+
+    @Test func `a plug-in that leaves nothing to open when it is made ends the run with 69 before any picture`() throws {
+        let outcome = try mischief("hold")
+        #expect(outcome.status == 69 && outcome.error.contains("stage 1 (test.mischief): has left no file descriptor free: create() must close what it opens"), "\(outcome.error)")
+        #expect(place.files("hold").isEmpty)
     }
 
     @Test func `a plug-in that never makes its stage ends the run with 69, and is named`() throws {

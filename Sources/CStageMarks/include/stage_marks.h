@@ -32,6 +32,11 @@ void aqt_flight_set(int32_t place, int64_t image, int32_t phase);
 /* For the supervisor: the image and phase of a place. Returns 0 where it is free. */
 int32_t aqt_flight_read(const void *board, int32_t place, int64_t *image, int32_t *phase);
 
+/* Says that this process is about to leave for a reason of its own, with whatever status. */
+void aqt_mark_gives_way(void);
+/* For the supervisor: whether it has said so. */
+int aqt_mark_gave_way(const void *board);
+
 /* Handles the signals that end a process for a fault of its own. Once per process. */
 void aqt_marks_handle_faults(void);
 

@@ -7,8 +7,9 @@ final class Trace {
     private let weights: Weights
     /// The full name of each module.
     private let scopes: [ObjectIdentifier: String]
-    private var parameters: [String: Value] = [:]
-    private var integerConstants: [[Int]: Value] = [:]
+    // Names, since a value holds the trace.
+    private var parameters: [String: ValueName] = [:]
+    private var integerConstants: [[Int]: ValueName] = [:]
     private var failure: ONNXError?
 
     init(weights: Weights, scopes: [ObjectIdentifier: String]) {
@@ -49,7 +50,7 @@ final class Trace {
             throw .architecture("\(module) is called by a module that does not list it among its children")
         }
         let fullName = joined(scope, name)
-        if let parameter = parameters[fullName] { return parameter }
+        if let known = parameters[fullName] { return Value(name: known, trace: self) }
         guard let tensor = weights[fullName] else {
             throw .architecture("\(module) asks for \(fullName), which it does not list among its parameters")
         }
@@ -58,17 +59,17 @@ final class Trace {
         let parameter = constant { () throws(ONNXError) in
             try graph.initializer(values, dims: shape ?? tensor.shape, name: fullName)
         }
-        parameters[fullName] = parameter
+        parameters[fullName] = parameter.name
         return parameter
     }
 
     /// A list of whole numbers: sizes, positions, axes.
     func integers(_ values: [Int]) -> Value {
-        if let known = integerConstants[values] { return known }
+        if let known = integerConstants[values] { return Value(name: known, trace: self) }
         let value = constant { () throws(ONNXError) in
             try graph.initializer(int64: values, dims: [values.count], name: "integers")
         }
-        integerConstants[values] = value
+        integerConstants[values] = value.name
         return value
     }
 

@@ -190,15 +190,15 @@ struct ShrinkOnLoad {
 struct StreamingCheck {
     let allows: Bool
 
-    /// Every stage must be a network, or a libvips operation that reads its input in order, with one consumer, and one output.
+    /// Every stage must come from a plug-in, or be a libvips operation that reads its input in order, with one consumer, and one output.
     init(_ session: RunSession) {
         let pipeline = session.pipeline
         guard pipeline.outputs.count == 1, pipeline.outputs[0].from == nil else { allows = false; return }
         let uses = pipeline.stages + pipeline.outputs[0].stages
         allows = uses.allSatisfy { use in
             guard use.set.isEmpty, use.asName == nil, use.inName == nil, let stage = session.library.catalogue[use.name] else { return false }
-            // A network reads rows of tiles from top to bottom, and keeps what it needs twice (StreamedInput).
-            return stage.kind == .network || stage.kind == .vips && Operation.describe(stage.name)?.isSequential == true
+            // Stages of plug-ins read rows of tiles from top to bottom, and keep what they need twice (StreamedInput).
+            return stage.kind != .vips || Operation.describe(stage.name)?.isSequential == true
         } && ReaderCount(pipeline).count(of: "input") == 0 && ReaderCount(pipeline).count(of: "prev") == 0
     }
 }

@@ -121,8 +121,14 @@ struct OutputFinish {
         let scale = (format.integerRange.map { Double($0.upperBound) } ?? floatWhite) / white
         // Half away from zero: samples of a picture are not negative, and the cast truncates and clips.
         let offset = isDithered || format.isFloat ? 0 : 0.5
+        if scale == 1, offset == 0.5, image.format == .float, format == .uchar || format == .ushort { return try named(try image.rounded(to: format), format, floatWhite) }
         let scaled = try Operation.image("linear", ["in": .image(image), "a": .doubles([scale]), "b": .doubles([offset])])
         let cast = isDithered ? try Dither.applied(scaled, to: format) : try Operation.image("cast", ["in": .image(scaled), "format": .string(format.rawValue)])
+        return try named(cast, format, floatWhite)
+    }
+
+    /// An image of samples of another format, in the space that has them.
+    private func named(_ image: Image, _ format: BandFormat, _ floatWhite: Double) throws(VipsError) -> Image {
         let space: Interpretation = switch (image.interpretation, format) {
         case (.rgb16, .uchar): .srgb
         case (.grey16, .uchar): .blackAndWhite
@@ -132,7 +138,7 @@ struct OutputFinish {
         case (.blackAndWhite, .ushort): .grey16
         case (let other, _): other
         }
-        return space == image.interpretation ? cast : try Operation.image("copy", ["in": .image(cast), "interpretation": .string(space.rawValue)])
+        return space == image.interpretation ? image : try Operation.image("copy", ["in": .image(image), "interpretation": .string(space.rawValue)])
     }
 
     // MARK: formats

@@ -10,6 +10,14 @@ struct FileStatus: Sendable, Equatable {
     var device: UInt64
     var inode: UInt64
 
+    /// Whether this process can open nothing more.
+    static var isOutOfDescriptors: Bool {
+        let descriptor = open("/dev/null", O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return errno == EMFILE || errno == ENFILE }
+        close(descriptor)
+        return false
+    }
+
     /// nil where there is nothing, or nothing that we may look at (`errno` says which). A link is followed unless it is asked for.
     init?(_ path: String, followLinks: Bool = true) {
         var info = stat()

@@ -302,7 +302,7 @@ final class SupervisedWorker: Sendable {
         let hasBegun = { (flight: Flight) in phases[flight.index] != nil }
         let begun = flights.filter(hasBegun).count
         for flight in flights {
-            let blame: Flight.Blame = if verdict == nil, end.signal == nil, end.status == WorkerMain.givesWay { .none } else if let index = verdict?.index { index == flight.index ? .certain : .none }
+            let blame: Flight.Blame = if verdict == nil, end.signal == nil, end.gaveWay { .none } else if let index = verdict?.index { index == flight.index ? .certain : .none }
                 else if !hasBegun(flight) { .none }
                 else { begun == 1 ? .certain : .suspected }
             flight.end(.lost(failure, blame))

@@ -152,9 +152,9 @@ public final class WorkerMain: Sendable {
                 if let made { answer(WorkerAnswer.made(planned.index, made, state: state(maker))) }
             } catch {
                 // A plug-in has used them up, and nothing can be opened any more. Where that was an earlier image, another process makes this one.
-                if isOutOfDescriptors(error), first.load(ordering: .relaxed) != planned.index { _exit(Self.givesWay) }
+                if isOutOfDescriptors(error), first.load(ordering: .relaxed) != planned.index { giveWay() }
                 answer(WorkerAnswer.failed(planned.index, error, state: state(maker)))
-                if isOutOfDescriptors(error) { _exit(Self.givesWay) }
+                if isOutOfDescriptors(error) { giveWay() }
             }
             WorkerBoard.setFlight(place, image: nil)
         }
@@ -168,15 +168,18 @@ public final class WorkerMain: Sendable {
     /// The status of a worker whose socket is gone, while its supervisor is there: EX_OSERR.
     static let cannotAnswer: Int32 = 71
 
-    /// The status of a worker that cannot go on, for which no image in hand is to blame: EX_TEMPFAIL.
-    static let givesWay: Int32 = 75
+    /// Leaves: this process cannot go on, and no image in hand is to blame.
+    private func giveWay() -> Never {
+        WorkerBoard.giveWay()
+        _exit(Self.givesWay)
+    }
+
+    /// The status of a worker that gives way: EX_TEMPFAIL.
+    private static let givesWay: Int32 = 75
 
     /// Whether an image failed for want of them; those that it held itself are free again.
     private func isOutOfDescriptors(_ error: FailedImage) -> Bool {
-        let descriptor = open("/dev/null", O_RDONLY | O_CLOEXEC)
-        if descriptor < 0 { return errno == EMFILE || errno == ENFILE }
-        close(descriptor)
-        return error.failure.message.contains(String(cString: strerror(EMFILE)))
+        FileStatus.isOutOfDescriptors || error.failure.message.contains(String(cString: strerror(EMFILE)))
     }
 
     private func state(_ maker: LocalMaker) -> WorkerState {

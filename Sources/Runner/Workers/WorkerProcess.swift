@@ -19,6 +19,8 @@ final class WorkerProcess: Sendable {
         var status: Int32
         /// The foreign code that faulted, or the only one that was running.
         var call: WorkerBoard.Call?
+        /// It said that it could not go on, and that no image was to blame.
+        var gaveWay = false
     }
 
     private init(process: pid_t, channel: MessageChannel, board: WorkerBoard, folder: WorkerFolder) {
@@ -189,7 +191,7 @@ final class WorkerProcess: Sendable {
         let signal = status & 0x7F
         let calls = board.calls
         if let fault = board.fault { return End(signal: signal == 0 ? fault.signal : signal, status: status >> 8 & 0xFF, call: fault.call ?? (calls.count == 1 ? calls[0] : nil)) }
-        return End(signal: signal == 0 ? nil : signal, status: status >> 8 & 0xFF, call: calls.count == 1 ? calls[0] : nil)
+        return End(signal: signal == 0 ? nil : signal, status: status >> 8 & 0xFF, call: calls.count == 1 ? calls[0] : nil, gaveWay: board.gaveWay)
     }
 
     /// What it is in the midst of, where that is one thing.

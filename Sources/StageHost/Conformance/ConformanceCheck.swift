@@ -70,6 +70,8 @@ public struct ConformanceCheck: Sendable {
     /// - Returns: what was found, and whether the process came to its end.
     private func run(_ path: String, _ index: Int, _ stage: String, _ part: TrialPart) -> ([ConformanceFinding], Bool) {
         var findings: [ConformanceFinding] = []
+        // The engine compiles networks, which takes as long as they are large.
+        let limit = part == .inference ? 12 * limit : limit
         let process: WatchedProcess
         do {
             process = try WatchedProcess(program, ["try-stage", "--stage", "\(index)", "--part", part.rawValue] + values.sorted { $0.key < $1.key }.flatMap { ["--set", "\($0.key)=\($0.value)"] } + ["--", path])
@@ -77,26 +79,25 @@ public struct ConformanceCheck: Sendable {
             return ([ConformanceFinding(stage: stage, "could not be tried: no process could be started: \(error.reason)")], false)
         }
         var trying = "loading", patience = limit + 20
-        var isDone = false, isHopeless = false, wasSilent = false
-        reading: while true {
-            switch process.line(within: patience) {
+        var isDone = false, isHopeless = false, isMad = false
+        let end = process.listen(patience: patience) { bytes in
+            switch try? ScanJSON.decoder.decode(TrialLine.self, from: Data(bytes)) {
+            case .trying(let what):
+                trying = what
+                patience = limit
+            case .found(let finding): findings.append(finding)
+            case .hopeless: isHopeless = true
+            case .done: isDone = true
             case nil:
-                wasSilent = true
-                break reading
-            case .some(nil): break reading
-            case .some(.some(let bytes)):
-                guard let line = try? ScanJSON.decoder.decode(TrialLine.self, from: Data(bytes)) else { break reading }
-                switch line {
-                case .trying(let what):
-                    trying = what
-                    patience = limit
-                case .found(let finding): findings.append(finding)
-                case .hopeless: isHopeless = true
-                case .done: isDone = true
-                }
+                isMad = true
+                return nil
             }
+            return patience
         }
-        let end = process.end(wasSilent: wasSilent)
+        if isMad {
+            findings.append(ConformanceFinding(stage: stage, "damages the memory of the process, or writes to files that are not its own, in \(trying)", "A plug-in writes to its own memory and to its output tile, and to files that it has opened itself."))
+            return (findings, false)
+        }
         if isDone, end == .exited(0) { return (findings, !isHopeless) }
         let what = end == .silent ? "did not return within \(Int(limit)) s" : end.description
         let words = process.lastWords.map { ": \($0)" } ?? ""

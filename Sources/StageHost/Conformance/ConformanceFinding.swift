@@ -51,5 +51,5 @@ enum TrialLine: Codable {
 
 /// What one process tries of a stage.
 enum TrialPart: String, CaseIterable, Codable {
-    case life, parameters, sizes, cuts, threads, leaks
+    case life, parameters, sizes, cuts, threads, leaks, inference
 }

@@ -1,6 +1,8 @@
 internal import CStageMarks
 internal import Foundation
+internal import Inference
 internal import Synchronization
+internal import Vips
 
 /// The process that tries a stage: the other end of ``ConformanceCheck``.
 public enum ConformanceProcess {
@@ -75,6 +77,9 @@ private struct Candidate {
         missingFile = missing
     }
 
+    /// Whether the stage was given a file, with which its other parameters must agree.
+    private var isGivenFile: Bool { stage.declared.parameters.contains { $0.kind == .file && given[$0.name] != nil } }
+
     private func say(_ line: TrialLine) { ConformanceProcess.say(line) }
     private func trying(_ what: String) { say(.trying("\(what) of \(id)")) }
     private func found(_ message: String, _ advice: String = "") { found(.error, message, advice) }
@@ -94,6 +99,7 @@ private struct Candidate {
         case .cuts: cuts()
         case .threads: threads()
         case .leaks: leaks()
+        case .inference: inference()
         }
     }
 
@@ -185,8 +191,8 @@ private struct Candidate {
                     let instance = try instance([parameter.name: value], words)
                     try examine(try trial(instance, picture(33, 21), words))
                 } catch {
-                    // What a text may say cannot be declared: refusing one in words is an answer.
-                    if parameter.kind == .string, !error.message.contains("gave no message") { continue }
+                    // What a text may say cannot be declared, nor what fits a file: refusing that in words is an answer.
+                    if parameter.kind == .string || isGivenFile, error.code == .parameter, !error.message.contains("gave no message") { continue }
                     found("with \(words), which the descriptor allows: \(error.message)", "Declare the range that the stage takes (min, max, choices), or take what is declared.")
                 }
             }
@@ -319,6 +325,55 @@ private struct Candidate {
         } catch {
             report(error, "a picture in tiles")
         }
+    }
+
+    /// Has the inference engine compute the stage's network, whole and in tiles.
+    private func inference() {
+        guard stage.declared.kind == .network else { return }
+        let engine = EngineProvider()
+        do {
+            try VipsLibrary.start()
+            _ = try engine.networks()
+        } catch {
+            found(.note, "its network was not run: \((error as? EngineError)?.message ?? "\(error)")")
+            return
+        }
+        do throws(StageError) {
+            let input = stage.declared.inputs[0]
+            let trial = try NetworkTrial(try instance(), id: id, bands: input.bands.contains(3) ? 3 : input.bands.lowerBound, engine: engine)
+            for (width, height) in [(1, 1), (7, 5), (64, 48)] {
+                trying("its network on \(width) x \(height) pixels")
+                do throws(StageError) {
+                    _ = try trial.run(width, height, .whole)
+                } catch {
+                    let isSize = error.code == .geometry
+                    found(isSize ? .warning : .error, "its network on a picture of \(width) x \(height), \(trial.bands) band\(trial.bands == 1 ? "" : "s"): \(error.message)",
+                          isSize ? "Users have pictures of every size: declare what the network takes (align_x, align_y, aqt_input), and the host extends the picture."
+                              : "The network takes pictures of the sizes and bands that the stage declares, and gives finite numbers and the size of plan().")
+                }
+            }
+            try compareTiles(trial)
+        } catch {
+            report(error, "its network")
+        }
+    }
+
+    private func compareTiles(_ trial: NetworkTrial) throws(StageError) {
+        let (width, height) = (160, 112)
+        trying("its network on \(width) x \(height) pixels")
+        let whole = try trial.run(width, height, .whole)
+        trying("its network on \(width) x \(height) pixels in tiles")
+        // What sees the whole picture cannot be cut, and says so.
+        guard let tiled = try? trial.run(width, height, .tiles(96)) else { return }
+        guard (tiled.width, tiled.height, tiled.bands) == (whole.width, whole.height, whole.bands) else {
+            found("its network gives \(whole.width) x \(whole.height) from the whole picture, and \(tiled.width) x \(tiled.height) from its tiles", "plan() answers with the size that the graph gives.")
+            return
+        }
+        let worst = zip(whole.samples, tiled.samples).enumerated().max { abs($0.element.0 - $0.element.1) < abs($1.element.0 - $1.element.1) }
+        guard let worst, abs(worst.element.0 - worst.element.1) > 1e-3 else { return }
+        let pixel = worst.offset / whole.bands
+        found("its network gives \(worst.element.1) at (\(pixel % whole.width), \(pixel / whole.width)) in tiles, and \(worst.element.0) in one piece",
+              "Declare the whole halo of the graph in aqt_reach, or set AQT_PLAN_DERIVE and the host derives it. Where the graph sees the whole picture, set AQT_PLAN_WHOLE_IMAGE.")
     }
 
     private func leaks() {

@@ -1,18 +1,40 @@
-internal import Inference
+internal import CSamples
+internal import Synchronization
 internal import Vips
 
-/// Calls a pixel stage for the rectangles that libvips asks for, with input tiles as the plan wants them.
+/// Where the pixels of a stage's inputs come from, by their places among the images that are there. Any thread.
+protocol PixelSource {
+    /// Computes a rectangle of an image and lends its pixels: the first sample of its top left pixel, and the bytes from one row to the next.
+    func withPixels<Result>(of index: Int, in rect: Rect, _ body: (_ base: UnsafeRawPointer, _ rowStride: Int) throws -> Result) throws -> Result
+}
+
+extension InputPixels: PixelSource {}
+
+/// Inputs of a stage that computes ahead of the demand.
+struct TileInputs: PixelSource {
+    private let inputs: [any TileInput]
+
+    init(_ inputs: [any TileInput]) { self.inputs = inputs }
+
+    func withPixels<Result>(of index: Int, in rect: Rect, _ body: (_ base: UnsafeRawPointer, _ rowStride: Int) throws -> Result) throws -> Result {
+        try inputs[index].withPixels(in: rect, body)
+    }
+}
+
+/// Calls a pixel stage for rectangles of its output, with input tiles as the plan wants them.
+///
+/// Nothing is copied where formats and layouts agree: the stage reads where the image before it was computed, and writes where the next one reads.
 final class PixelRenderer: Sendable {
-    private let plan: PluginPlan
+    let plan: PluginPlan
+    let output: PluginImage
     private let doors: [PixelDoor?]
     private let target: PixelTarget
-    private let output: PluginImage
-    let context: ImageContext
+    private let context: ImageContext
     private let stage: String
     private let clock: StageClock
-    private let cell: (width: Int, height: Int)
+    private let memory = TileMemory()
 
-    init(plan: PluginPlan, doors: [PixelDoor?], target: PixelTarget, output: PluginImage, context: ImageContext, stage: String, cell: (width: Int, height: Int)) {
+    init(plan: PluginPlan, doors: [PixelDoor?], target: PixelTarget, output: PluginImage, context: ImageContext, stage: String) {
         self.plan = plan
         self.doors = doors
         self.target = target
@@ -20,41 +42,75 @@ final class PixelRenderer: Sendable {
         self.context = context
         self.stage = stage
         clock = context.clock(of: stage)
-        self.cell = cell
     }
 
-    func render(_ area: Rect, into pixels: OutputPixels, _ inputs: InputPixels) throws {
-        // The cache asks for whole cells; anything else is cut along the cells, so that a stage always sees the same rectangles.
-        for y in stride(from: area.top / cell.height * cell.height, to: area.top + area.height, by: cell.height) {
-            for x in stride(from: area.left / cell.width * cell.width, to: area.left + area.width, by: cell.width) {
-                if context.isCancelled { throw StageError.host("given up", stage: stage, code: .cancelled) }
-                let rect = PluginRect(x: x, y: y, width: min(cell.width, output.width - x), height: min(cell.height, output.height - y))
-                try render(rect, area, pixels, inputs)
+    /// The images that are read, in order, without the optional ones that are absent.
+    var images: [Image] { doors.compactMap { $0?.image } }
+
+    /// Bytes of a pixel of the largest tile of a call.
+    var bytesPerPixel: Int { max(output.bands * output.format.size, doors.compactMap { $0.map { $0.description.bands * $0.description.format.size } }.max() ?? 1) }
+
+    /// Runs `body`, and keeps what a stage said of its failure, which libvips can only pass on as text.
+    func reporting(_ body: () throws -> Void) throws {
+        do {
+            try body()
+        } catch let error as StageError {
+            context.record(error)
+            throw VipsError(operation: nil, message: error.description)
+        }
+    }
+
+    /// Computes a rectangle of the output: bands interleaved, floats at the picture's full scale.
+    func render(_ rect: PluginRect, into pixels: OutputPixels, from source: some PixelSource) throws {
+        if context.isCancelled { throw StageError.host("given up", stage: stage, code: .cancelled) }
+        let computed = extended(rect)
+        try withTiles([], computed, source) { tiles in
+            if computed == rect, isInterleaved, output.format != .float16 {
+                let out = PluginPlan.Pixels(rect: rect, base: pixels.base, row: pixels.rowStride, column: output.bands * output.format.size, band: output.format.size)
+                try process(tiles, out)
+            } else {
+                let block = try memory.block(width: computed.width, height: computed.height, bytesPerPixel: output.bands * output.format.size)
+                let out = PluginPlan.Pixels(computed, block.base, bands: output.bands, size: output.format.size, isPlanar: !isInterleaved)
+                try process(tiles, out)
+                copy(out, rect, pixels)
             }
         }
+        guard target.format == .float else { return }
+        var isFinite = true
+        for row in 0..<rect.height {
+            let line = (pixels.base + row * pixels.rowStride).assumingMemoryBound(to: Float.self)
+            if aqt_scale_floats(line, rect.width * output.bands, target.factor) != 0 { isFinite = false }
+        }
+        guard isFinite else {
+            throw StageError(code: .notFinite, stage: stage, plugin: plan.instance.stage.library.descriptor.name,
+                             message: "the stage wrote NaN or infinity in the part from (\(rect.x), \(rect.y)) to (\(rect.x + rect.width), \(rect.y + rect.height))")
+        }
     }
 
-    private func render(_ rect: PluginRect, _ area: Rect, _ pixels: OutputPixels, _ inputs: InputPixels) throws {
-        let computed = extended(rect)
-        let bytes = output.format.size
-        let bands = output.bands
-        let (count, overflow) = (computed.width * computed.height).multipliedReportingOverflow(by: bands * bytes)
-        guard !overflow else { throw StageError.host("a tile is too large", stage: stage, code: .memory) }
-        let buffer = UnsafeMutableRawPointer.allocate(byteCount: max(1, count), alignment: 64)
-        defer { buffer.deallocate() }
-        let isPlanar = plan.layout == .planar
-        let out = PluginPlan.Pixels(
-            rect: computed, base: buffer, row: isPlanar ? computed.width * bytes : computed.width * bands * bytes, column: isPlanar ? bytes : bands * bytes,
-            band: isPlanar ? computed.width * computed.height * bytes : bytes)
-        var tiles: [PixelTile?] = []
-        for (index, door) in doors.enumerated() {
-            guard let door, let wanted = plan.inputRect(index, for: computed) else { tiles.append(nil); continue }
-            tiles.append(try PixelTile(door, source: sourceIndex(index), wanted, plan: plan, inputs))
-        }
+    /// One band is the same in both layouts.
+    private var isInterleaved: Bool { plan.layout == .interleaved || output.bands == 1 }
+
+    private func process(_ tiles: [PixelTile?], _ out: PluginPlan.Pixels) throws(StageError) {
         let context = context
-        // The plug-in gets bare pointers into the tiles.
-        try withExtendedLifetime(tiles) { try plan.process(tiles.map { $0?.pixels }, into: out, clock: clock) { context.isCancelled } }
-        try copy(out, area, rect, pixels)
+        try plan.process(tiles.map { $0?.pixels }, into: out, clock: clock) { context.isCancelled }
+    }
+
+    /// Lends the tiles of all inputs that a rectangle of the output needs.
+    private func withTiles(_ tiles: [PixelTile?], _ rect: PluginRect, _ source: some PixelSource, _ body: ([PixelTile?]) throws -> Void) throws {
+        let index = tiles.count
+        guard index < doors.count else {
+            // The plug-in gets bare pointers into the tiles.
+            return try withExtendedLifetime(tiles) { try body(tiles) }
+        }
+        guard let door = doors[index], let wanted = plan.inputRect(index, for: rect) else { return try withTiles(tiles + [nil], rect, source, body) }
+        guard wanted.width > 0, wanted.height > 0 else { throw StageError.host("the stage asks for a tile of \(wanted.width) x \(wanted.height)", stage: stage) }
+        let place = TilePlace(wanted, in: door.image, edge: plan.edge)
+        // The position of a door's image among those that are there.
+        let present = doors[..<index].count { $0 != nil }
+        try source.withPixels(of: present, in: place.source) { base, rowStride in
+            let tile = try PixelTile(door, place, layout: plan.layout, base: base, rowStride: rowStride, memory: memory)
+            try withTiles(tiles + [tile], rect, source, body)
+        }
     }
 
     /// A size off the alignment is extended right and bottom, and the output is cropped.
@@ -68,144 +124,79 @@ final class PixelRenderer: Sendable {
                           height: up(rect.y, rect.height, plan.alignment.y, reach.scaleY))
     }
 
-    /// The position of a door's image in the list of images that libvips has.
-    private func sourceIndex(_ index: Int) -> Int { doors[..<index].count { $0 != nil } }
-
-    /// Copies what was asked for into libvips' region: interleaved, and floats at the picture's full scale. Checks them for NaN.
-    private func copy(_ tile: PluginPlan.Pixels, _ area: Rect, _ rect: PluginRect, _ pixels: OutputPixels) throws {
-        let left = max(area.left, rect.x), right = min(area.left + area.width, rect.x + rect.width)
-        let top = max(area.top, rect.y), bottom = min(area.top + area.height, rect.y + rect.height)
-        guard left < right else { return }
-        var sum: Float = 0
-        for y in stride(from: top, to: bottom, by: 1) {
-            let line = pixels.base + (y - area.top) * pixels.rowStride
-            for band in 0..<output.bands {
-                let source = tile.base + (y - tile.rect.y) * tile.row + (left - tile.rect.x) * tile.column + band * tile.band
-                let first = (left - area.left) * output.bands + band
-                switch output.format {
-                case .uint8: Self.move(UInt8.self, source, tile.column, line, first, output.bands, right - left)
-                case .uint16: Self.move(UInt16.self, source, tile.column, line, first, output.bands, right - left)
-                case .float32: sum += Self.scale(Float.self, source, tile.column, line, first, output.bands, right - left, target.factor) { $0 }
-                case .float16: sum += Self.scale(Float16.self, source, tile.column, line, first, output.bands, right - left, target.factor) { Float($0) }
+    /// Copies what was asked for of a tile: interleaved, half floats as floats.
+    private func copy(_ tile: PluginPlan.Pixels, _ rect: PluginRect, _ pixels: OutputPixels) {
+        let size = output.format.size, bands = output.bands
+        for row in 0..<rect.height {
+            let source = tile.base + row * tile.row, line = pixels.base + row * pixels.rowStride
+            if output.format == .float16 {
+                let floats = line.assumingMemoryBound(to: Float.self)
+                for column in 0..<rect.width {
+                    for band in 0..<bands { floats[column * bands + band] = Float((source + column * tile.column + band * tile.band).load(as: Float16.self)) }
                 }
-            }
-        }
-        guard sum == 0 else {
-            throw StageError(code: .notFinite, stage: stage, plugin: plan.instance.stage.library.descriptor.name,
-                             message: "the stage wrote NaN or infinity in the part from (\(left), \(top)) to (\(right), \(bottom))")
-        }
-    }
-
-    @inline(__always)
-    private static func move<Sample>(_: Sample.Type, _ source: UnsafeMutableRawPointer, _ step: Int, _ line: UnsafeMutableRawPointer, _ first: Int,
-                                     _ bands: Int, _ count: Int) {
-        let target = line.assumingMemoryBound(to: Sample.self)
-        for index in 0..<count {
-            target[first + index * bands] = (source + index * step).loadUnaligned(as: Sample.self)
-        }
-    }
-
-    /// - Returns: 0, or NaN where a sample is NaN or infinite.
-    @inline(__always)
-    private static func scale<Sample>(_: Sample.Type, _ source: UnsafeMutableRawPointer, _ step: Int, _ line: UnsafeMutableRawPointer, _ first: Int,
-                                      _ bands: Int, _ count: Int, _ factor: Float, _ float: (Sample) -> Float) -> Float where Sample: BitwiseCopyable {
-        let target = line.assumingMemoryBound(to: Float.self)
-        var sum: Float = 0
-        for index in 0..<count {
-            let value = float((source + index * step).loadUnaligned(as: Sample.self))
-            sum += 0 * value
-            target[first + index * bands] = value * factor
-        }
-        return sum
-    }
-}
-
-/// The pixels of one input that one call of a stage reads. Owns its memory.
-final class PixelTile {
-    let pixels: PluginPlan.Pixels
-    private let memory: UnsafeMutableRawPointer
-
-    /// - Parameter rect: may reach past the image; what stands there follows the plan's edge mode.
-    init(_ door: PixelDoor, source: Int, _ rect: PluginRect, plan: PluginPlan, _ inputs: InputPixels) throws {
-        let image = door.image, bands = image.bands, format = door.description.format
-        let isPlanar = plan.layout == .planar
-        let width = rect.width, height = rect.height
-        let (samples, overflow) = (width * height).multipliedReportingOverflow(by: bands)
-        guard !overflow, samples > 0 else { throw StageError.host("the stage asks for a tile of \(width) x \(height)") }
-        // Floats first: a half-float tile is narrowed in place afterwards.
-        let sampleBytes = format == .float16 ? 4 : format.size
-        let memory = UnsafeMutableRawPointer.allocate(byteCount: samples * sampleBytes, alignment: 64)
-        var isComplete = false
-        defer { if !isComplete { memory.deallocate() } }
-        let columns = Self.places(rect.x, width, image.width, plan.edge), rows = Self.places(rect.y, height, image.height, plan.edge)
-        let reader = SampleReader(format: image.format, bands: bands, columns: columns.map { max(0, $0) }, rows: rows.map { max(0, $0) })
-        try inputs.withPixels(of: source, in: reader.source) { base, rowStride in
-            switch format {
-            case .float32, .float16:
-                let scale = door.description.space == .lab ? 1 : door.white.map { Float(1 / $0) } ?? 1
-                try reader.copy(from: base, rowStride: rowStride, bands: (0..<bands).map { SampleReader.Band(source: $0, scale: scale, bias: 0) },
-                                to: memory.assumingMemoryBound(to: Float.self),
-                                layout: isPlanar ? .planar(width: width, height: height) : .interleaved(width: width, bands: bands))
-            case .uint8: reader.copyRaw(UInt8.self, from: base, rowStride: rowStride, to: memory, isPlanar: isPlanar)
-            case .uint16: reader.copyRaw(UInt16.self, from: base, rowStride: rowStride, to: memory, isPlanar: isPlanar)
-            }
-        }
-        if format == .float16 { Self.narrow(memory, samples) }
-        let bytes = format.size
-        if plan.edge == .zero { Self.clear(memory, columns, rows, bands, bytes, isPlanar) }
-        pixels = PluginPlan.Pixels(rect: rect, base: memory, row: isPlanar ? width * bytes : width * bands * bytes, column: isPlanar ? bytes : bands * bytes,
-                                   band: isPlanar ? width * height * bytes : bytes)
-        self.memory = memory
-        isComplete = true
-    }
-
-    deinit { memory.deallocate() }
-
-    /// The image's pixel for each place of a run that may begin before the image and end behind it; -1 where zeros stand.
-    private static func places(_ start: Int, _ count: Int, _ size: Int, _ edge: PluginPlan.Edge) -> [Int] {
-        let before = max(0, -start), after = max(0, start + count - size)
-        let axis = ExtensionAxis(size: size, before: before, after: after)
-        return (start..<start + count).map { place in
-            if (0..<size).contains(place) { return place }
-            switch edge {
-            case .zero: return -1
-            case .replicate: return min(max(place, 0), size - 1)
-            case .clip, .reflect: return axis.source(of: place + before)
-            }
-        }
-    }
-
-    private static func narrow(_ memory: UnsafeMutableRawPointer, _ count: Int) {
-        for index in 0..<count {
-            let value = memory.load(fromByteOffset: index * 4, as: Float.self)
-            memory.storeBytes(of: Float16(value), toByteOffset: index * 2, as: Float16.self)
-        }
-    }
-
-    private static func clear(_ memory: UnsafeMutableRawPointer, _ columns: [Int], _ rows: [Int], _ bands: Int, _ bytes: Int, _ isPlanar: Bool) {
-        for (y, row) in rows.enumerated() {
-            for (x, column) in columns.enumerated() where row < 0 || column < 0 {
-                for band in 0..<bands {
-                    let index = isPlanar ? (band * rows.count + y) * columns.count + x : (y * columns.count + x) * bands + band
-                    (memory + index * bytes).initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
-                }
+            } else if isInterleaved {
+                line.copyMemory(from: source, byteCount: rect.width * bands * size)
+            } else {
+                aqt_join(source, line, rect.width, Int32(bands), tile.band, Int32(size))
             }
         }
     }
 }
 
-extension SampleReader {
-    /// Copies samples as they are, interleaved or planar.
-    func copyRaw<Sample: BitwiseCopyable>(_: Sample.Type, from base: UnsafeRawPointer, rowStride: Int, to memory: UnsafeMutableRawPointer, isPlanar: Bool) {
-        let origin = source, target = memory.assumingMemoryBound(to: Sample.self)
-        for (y, row) in rows.enumerated() {
-            let line = (base + (row - origin.top) * rowStride).assumingMemoryBound(to: Sample.self)
-            for (x, column) in columns.enumerated() {
-                for band in 0..<bands {
-                    let index = isPlanar ? (band * rows.count + y) * columns.count + x : (y * columns.count + x) * bands + band
-                    target[index] = line[(column - origin.left) * bands + band]
-                }
-            }
+extension PluginPlan.Pixels {
+    /// Packed memory in a layout.
+    init(_ rect: PluginRect, _ base: UnsafeMutableRawPointer, bands: Int, size: Int, isPlanar: Bool) {
+        self.init(rect: rect, base: base, row: isPlanar ? rect.width * size : rect.width * bands * size, column: isPlanar ? size : bands * size,
+                  band: isPlanar ? rect.width * rect.height * size : size)
+    }
+}
+
+/// Memory for tiles that must be copied, used again from call to call.
+final class TileMemory: Sendable {
+    /// Bytes that are given back when the last reference goes.
+    final class Block: Sendable {
+        nonisolated(unsafe) let base: UnsafeMutableRawPointer
+        fileprivate let size: Int
+        private let owner: TileMemory
+
+        fileprivate init(_ base: UnsafeMutableRawPointer, _ size: Int, _ owner: TileMemory) {
+            self.base = base
+            self.size = size
+            self.owner = owner
         }
+
+        deinit { owner.take(base, size) }
+    }
+
+    private struct Free: @unchecked Sendable {
+        var base: UnsafeMutableRawPointer
+        var size: Int
+    }
+
+    private let free = Mutex<[Free]>([])
+    /// About two for each thread.
+    private static let mostKept = 64
+
+    deinit { free.withLock { for block in $0 { block.base.deallocate() } } }
+
+    /// - Throws: where the sizes multiply to more than a number holds.
+    func block(width: Int, height: Int, bytesPerPixel: Int) throws(StageError) -> Block {
+        let (pixels, overflow) = width.multipliedReportingOverflow(by: height)
+        let (size, overflow2) = pixels.multipliedReportingOverflow(by: bytesPerPixel)
+        guard !overflow, !overflow2, size > 0 else { throw .host("a tile of \(width) x \(height) is too large", code: .memory) }
+        let known = free.withLock { free -> Free? in
+            guard let index = free.lastIndex(where: { $0.size >= size && $0.size / 2 <= size }) else { return nil }
+            return free.remove(at: index)
+        }
+        if let known { return Block(known.base, known.size, self) }
+        return Block(.allocate(byteCount: size, alignment: 64), size, self)
+    }
+
+    private func take(_ base: UnsafeMutableRawPointer, _ size: Int) {
+        let surplus = free.withLock { free -> Free? in
+            free.append(Free(base: base, size: size))
+            return free.count > Self.mostKept ? free.removeFirst() : nil
+        }
+        surplus?.base.deallocate()
     }
 }

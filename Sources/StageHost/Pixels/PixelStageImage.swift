@@ -12,8 +12,10 @@ struct PixelStageImage {
         let declared = instance.stage.declared
         var doors: [PixelDoor?] = []
         var alpha: Image?
-        for (index, image) in inputs.enumerated() {
-            guard let image, index < declared.inputs.count else { doors.append(nil); continue }
+        for (index, given) in inputs.enumerated() {
+            guard let given, index < declared.inputs.count else { doors.append(nil); continue }
+            // With alpha, a picture is read beside the stage as well: one that is being decoded would come only once.
+            let image = given.isStreamed && given.hasAlpha ? try kept(given) : given
             var taken = image
             let splits = image.hasAlpha && !declared.takesAlpha && (PictureScale(of: image) != .data || image.format.isInteger)
             if splits {
@@ -35,42 +37,81 @@ struct PixelStageImage {
         let isPicture = output.space != .data
         let white = first.white
         let target = PixelTarget(output, white: isPicture ? white : nil)
-        let sources = doors.compactMap { $0?.image }
-        let cell = cellSize(plan, output)
-        let renderer = PixelRenderer(plan: plan, doors: doors, target: target, output: output, context: context, stage: stage, cell: cell)
+        let renderer = PixelRenderer(plan: plan, doors: doors, target: target, output: output, context: context, stage: stage)
         let header = GeneratedHeader(width: output.width, height: output.height, bands: output.bands, format: target.format,
-                                     interpretation: target.interpretation(first.image), demand: .smallTile)
+                                     interpretation: target.interpretation(first.image))
+        let result = plan.goesPixelByPixel ? try inStrips(header, renderer) : try inCells(header, renderer)
+        guard isPicture, target.format == .float, let white else { return result }
         do {
-            let lazy = try Image.generated(header, from: sources) { area, pixels, inputs in
-                do {
-                    try renderer.render(area, into: pixels, inputs)
-                } catch let error as StageError {
-                    renderer.context.record(error)
-                    throw VipsError(operation: nil, message: error.description)
-                }
-            }
-            let columns = (output.width + cell.width - 1) / cell.width
-            let cached = try lazy.tileCache(tileWidth: cell.width, tileHeight: cell.height, maxTiles: 2 * columns + 2)
-            guard isPicture, target.format == .float, let white else { return cached }
-            return try cached.settingFields([(PictureScale.field, .double(white)), (WholeSamples.field, .int(1))])
+            return try result.settingFields([(PictureScale.field, .double(white)), (WholeSamples.field, .int(1))])
         } catch {
             throw .vips(error)
         }
     }
 
-    /// Output pixels of a cell: the stage's own wish, or squares that its halo does not dwarf, on the alignment grid.
-    private func cellSize(_ plan: PluginPlan, _ output: PluginImage) -> (width: Int, height: Int) {
-        guard !plan.needsWholeImage, let reach = plan.reach.first else { return (output.width, output.height) }
-        func size(_ halo: Int, _ scale: PluginReach.Scale, _ alignment: Int, _ wanted: Int?, _ whole: Int) -> Int {
-            // A wish for tiles of one pixel is not worth its calls.
-            let input = max(wanted.map { $0 - halo } ?? max(256, 2 * halo), 32)
-            // A multiple of the alignment, and of the denominator, has a whole number of output pixels.
-            let step = alignment * scale.denominator
-            let aligned = (input + step - 1) / step * step
-            return max(1, min(whole, aligned / scale.denominator * scale.numerator))
+    /// A stage that reads no neighbours computes whatever is asked for, where it is wanted: nothing is kept.
+    private func inStrips(_ given: GeneratedHeader, _ renderer: PixelRenderer) throws(StageError) -> Image {
+        var header = given
+        // Strips that stay in a core's cache until the next stage has read them.
+        header.demand = header.width * renderer.bytesPerPixel * 16 <= Self.cachedBytes ? .fatStrip : .thinStrip
+        do {
+            let image = try Image.generated(header, from: renderer.images) { area, pixels, inputs in
+                try renderer.reporting {
+                    let rows = max(1, Self.cachedBytes / (area.width * renderer.bytesPerPixel))
+                    for top in stride(from: area.top, to: area.top + area.height, by: rows) {
+                        let rect = PluginRect(x: area.left, y: top, width: area.width, height: min(rows, area.top + area.height - top))
+                        try renderer.render(rect, into: OutputPixels(base: pixels.base + (top - area.top) * pixels.rowStride, rowStride: pixels.rowStride), from: inputs)
+                    }
+                }
+            }
+            return try UncachedPixels.marked(image)
+        } catch {
+            throw .vips(error)
         }
-        return (size(reach.left + reach.right, reach.scaleX, plan.alignment.x, plan.preferredTile?.width, output.width),
-                size(reach.top + reach.bottom, reach.scaleY, plan.alignment.y, plan.preferredTile?.height, output.height))
+    }
+
+    /// About half of what a core keeps near it.
+    private static let cachedBytes = 512 << 10
+
+    /// A stage that reads neighbours computes cells, each once, and some ahead of the demand.
+    ///
+    /// libvips' own cache of tiles would do for the pixels; but its threads ask for parts of one cell, and all but one of them would wait for it.
+    private func inCells(_ given: GeneratedHeader, _ renderer: PixelRenderer) throws(StageError) -> Image {
+        var header = given
+        header.demand = .fatStrip
+        let grid = PixelCells(renderer.plan, renderer.output)
+        let inputs = try renderer.images.map { (image) throws(StageError) -> any TileInput in
+            if grid.isWhole { return RandomInput(image: image.isStreamed ? try kept(image) : image) }
+            // A file that is being decoded is read in order. Two rows of cells: the one that is read, and the one ahead.
+            return image.isStreamed ? StreamedInput(image, keptRows: 2 * grid.rowsRead(renderer.plan)) : RandomInput(image: try UncachedPixels.kept(image))
+        }
+        let canWorkAhead = !grid.isWhole && instance.stage.declared.threads == .free
+        let workers = canWorkAhead ? VipsLibrary.concurrency - 1 : 0
+        let watch = CellStore.Watch { _, row in for input in inputs { input.hold(from: grid.firstRow(renderer.plan, row)) } }
+            ends: { _, row in for input in inputs { input.release(from: grid.firstRow(renderer.plan, row)) } }
+        let context = context
+        let cells = CellStore(columns: grid.columns, rows: grid.rows, workers: workers, ahead: 2 * workers, watch: watch, isCancelled: { context.isCancelled }) { column, row in
+            let rect = grid.rect(column, row)
+            let cell = CellPixels(area: Rect(left: rect.x, top: rect.y, width: rect.width, height: rect.height), bands: given.bands, bytesPerSample: given.format.bytesPerSample)
+            try renderer.render(rect, into: OutputPixels(base: cell.bytes, rowStride: rect.width * cell.bytesPerPixel), from: TileInputs(inputs))
+            return cell
+        }
+        context.atEnd { [weak cells] in cells?.close() }
+        do {
+            return try Image.generated(header, from: inputs.map(\.image)) { area, pixels, _ in
+                try renderer.reporting {
+                    try cells.read(area, columns: area.left / grid.width...(area.left + area.width - 1) / grid.width,
+                                   rows: area.top / grid.height...(area.top + area.height - 1) / grid.height, into: pixels)
+                }
+            }
+        } catch {
+            throw .vips(error)
+        }
+    }
+
+    /// The same pixels, to be read in any order, once somebody reads them.
+    private func kept(_ image: Image) throws(StageError) -> Image {
+        do { return try image.keptOnDemand(memoryBudget: context.memoryBudget) } catch { throw .vips(error) }
     }
 
     private func joined(_ result: Image, _ alpha: Image) throws(StageError) -> Image {
@@ -85,115 +126,5 @@ struct PixelStageImage {
         let from = PictureScale.white(of: alpha.format) ?? white
         if from != white { alpha = try VipsStage.unary("linear", alpha, ["a": .doubles([white / from]), "b": .doubles([0])]) }
         return try ExtendedColours.marked(try VipsStage.images("bandjoin", [result, try VipsStage.unary("cast", alpha, ["format": .string(result.format.rawValue)])]))
-    }
-}
-
-/// One input of a pixel stage: the image in a format and space that the stage takes.
-struct PixelDoor: Sendable {
-    let image: Image
-    let description: PluginImage
-    /// Full scale of the image's samples, or nil for data.
-    let white: Double?
-
-    init(_ given: Image, for input: DeclaredInput, keepsAlpha: Bool, stage: String, context: ImageContext) throws(StageError) {
-        var image = given
-        var scale = PictureScale(of: image)
-        if case .picture = scale { (image, scale) = try Self.inSpace(try Self.managed(image, input.spaces), input.spaces, stage: stage, context: context) }
-        let space = Self.space(of: image, scale)
-        guard input.spaces.isEmpty || input.spaces.contains(.any) || input.spaces.contains(space) else {
-            throw .host("the stage does not take \(space == .data ? "data (an image of numbers that are no picture)" : "images in \(image.interpretation.rawValue)")", stage: stage, code: .geometry)
-        }
-        let format = try Self.format(for: image, input.formats, isData: scale == .data, stage: stage)
-        if format == .uint8 || format == .uint16 { image = try Self.integers(image, format == .uint8 ? .uchar : .ushort, scale) }
-        self.image = image
-        if case .picture(let full) = PictureScale(of: image) { white = full } else { white = nil }
-        description = PluginImage(width: image.width, height: image.height, bands: image.bands, format: format, space: space,
-                                  hasAlpha: keepsAlpha && image.hasAlpha)
-    }
-
-    /// A picture with another profile in sRGB, where the stage says that it wants that, or grey.
-    private static func managed(_ image: Image, _ spaces: Set<PluginImage.Space>) throws(StageError) -> Image {
-        guard spaces.contains(.srgb) || spaces.contains(.grey), !spaces.contains(.any), !image.hasAlpha else { return image }
-        return try ManagedColour.inSRGB(image)
-    }
-
-    /// Brings a picture into the first space of the stage's that it can be in without loss.
-    private static func inSpace(_ image: Image, _ spaces: Set<PluginImage.Space>, stage: String, context: ImageContext) throws(StageError) -> (Image, PictureScale) {
-        let current = space(of: image, PictureScale(of: image))
-        if spaces.isEmpty || spaces.contains(.any) || spaces.contains(current) { return (image, PictureScale(of: image)) }
-        let targets: [(PluginImage.Space, String)] = [(.srgb, image.format == .ushort ? "rgb16" : "srgb"), (.grey, image.format == .ushort ? "grey16" : "b-w"), (.linear, "scrgb"), (.lab, "lab")]
-        guard let (_, name) = targets.first(where: { spaces.contains($0.0) }) else { return (image, PictureScale(of: image)) }
-        context.note("converted from \(image.interpretation.rawValue) to \(name) for '\(stage)'")
-        let converted = try VipsStage.unary("colourspace", image, ["space": .string(name)])
-        return (converted, PictureScale(of: converted))
-    }
-
-    private static func space(of image: Image, _ scale: PictureScale) -> PluginImage.Space {
-        switch image.interpretation {
-        case .lab: return .lab
-        case .scrgb: return .linear
-        default: break
-        }
-        guard case .picture = scale else { return .data }
-        return image.bands - (image.hasAlpha ? 1 : 0) == 1 ? .grey : .srgb
-    }
-
-    /// The stage's format that loses least: the image's own, else the deepest.
-    private static func format(for image: Image, _ formats: Set<PluginImage.Format>, isData: Bool, stage: String) throws(StageError) -> PluginImage.Format {
-        func takes(_ format: PluginImage.Format) -> Bool { formats.isEmpty || formats.contains(format) }
-        if isData || image.interpretation == .lab {
-            guard takes(.float32) else { throw .host("the stage does not take floats, and the image's numbers need them", stage: stage, code: .geometry) }
-            return .float32
-        }
-        if image.format == .uchar, takes(.uint8) { return .uint8 }
-        if image.format == .ushort, takes(.uint16) { return .uint16 }
-        for format in [PluginImage.Format.float32, .uint16, .float16, .uint8] where takes(format) { return format }
-        throw .host("the stage takes no sample format that the host knows", stage: stage, code: .unsupported)
-    }
-
-    private static func integers(_ image: Image, _ format: BandFormat, _ scale: PictureScale) throws(StageError) -> Image {
-        guard image.format != format, case .picture(let from) = scale, let to = PictureScale.white(of: format) else { return image }
-        let scaled = try VipsStage.unary("linear", image, ["a": .doubles([to / from]), "b": .doubles([0.5])])
-        let cast = try VipsStage.unary("cast", scaled, ["format": .string(format.rawValue)])
-        let interpretation: Interpretation = switch (image.interpretation, format) {
-        case (.rgb16, .uchar), (.srgb, .uchar): .srgb
-        case (.srgb, .ushort), (.rgb16, .ushort): .rgb16
-        case (.grey16, .uchar): .blackAndWhite
-        case (.blackAndWhite, .ushort): .grey16
-        case (let other, _): other
-        }
-        return try VipsStage.unary("copy", cast, ["interpretation": .string(interpretation.rawValue)])
-    }
-}
-
-/// The output of a pixel stage as libvips holds it.
-struct PixelTarget: Sendable {
-    let format: BandFormat
-    /// What a float of 1 becomes: full scale of the picture, or 1 for data.
-    let factor: Float
-    private let space: PluginImage.Space
-    private let colours: Int
-
-    init(_ output: PluginImage, white: Double?) {
-        space = output.space
-        colours = output.bands - (output.hasAlpha ? 1 : 0)
-        switch output.format {
-        case .uint8: format = .uchar
-        case .uint16: format = .ushort
-        case .float16, .float32: format = .float
-        }
-        factor = output.space == .lab || output.space == .linear ? 1 : Float(white ?? 1)
-    }
-
-    func interpretation(_ input: Image) -> Interpretation {
-        let isDeep = format == .ushort || (format == .float && factor == 65535)
-        switch space {
-        case .grey: return isDeep ? .grey16 : .blackAndWhite
-        case .srgb: return isDeep ? .rgb16 : .srgb
-        case .linear: return .scrgb
-        case .lab: return .lab
-        case .data: return .multiband
-        case .any: return colours == 1 ? (isDeep ? .grey16 : .blackAndWhite) : colours == 3 ? (isDeep ? .rgb16 : .srgb) : input.interpretation
-        }
     }
 }

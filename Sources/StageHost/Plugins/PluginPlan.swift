@@ -127,6 +127,13 @@ public final class PluginPlan: Sendable {
                           height: min(rect.y + rect.height, image.height) - y0)
     }
 
+    /// Whether an output pixel depends on the input pixels at its own place alone, and any rectangle suits the stage.
+    var goesPixelByPixel: Bool {
+        !needsWholeImage && alignment == (1, 1) && preferredTile == nil && !reach.isEmpty && reach.allSatisfy { reach in
+            [reach.left, reach.right, reach.top, reach.bottom] == [0, 0, 0, 0] && reach.scaleX.numerator == reach.scaleX.denominator && reach.scaleY.numerator == reach.scaleY.denominator
+        }
+    }
+
     /// The pixels of one rectangle, as the host holds them.
     public struct Pixels {
         public var rect: PluginRect

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 static const char *const choices[] = {"nothing", "segv", "abort", "exit", "divide", "overflow", "sleep", "spin", "error", "nan", "leak", "hog", "kill", "print",
-                                      "thread", "create", "plan", "wait", "endless", "relapse", "signals", "free", "closeall", "closelate", "cut", "daemon", NULL};
-enum { NOTHING, SEGV, ABORT, EXIT, DIVIDE, OVERFLOW_STACK, SLEEP, SPIN, ERROR, NOT_A_NUMBER, LEAK, HOG, KILL, PRINT, THREAD, CREATE, PLAN, WAIT, ENDLESS, RELAPSE, SIGNALS, FREE, CLOSE_ALL, CLOSE_LATE, CUT, DAEMON };
+                                      "thread", "create", "plan", "wait", "endless", "relapse", "signals", "free", "closeall", "closelate", "cut", "daemon", "giveway", "hold", NULL};
+enum { NOTHING, SEGV, ABORT, EXIT, DIVIDE, OVERFLOW_STACK, SLEEP, SPIN, ERROR, NOT_A_NUMBER, LEAK, HOG, KILL, PRINT, THREAD, CREATE, PLAN, WAIT, ENDLESS, RELAPSE, SIGNALS, FREE, CLOSE_ALL, CLOSE_LATE, CUT, DAEMON, GIVE_WAY, HOLD };
 static const aqt_value nothing = {.struct_size = sizeof(aqt_value), .type = AQT_P_ENUM};
 static const aqt_value no_width = {.struct_size = sizeof(aqt_value), .type = AQT_P_INT};
 static const aqt_param does = {.struct_size = sizeof(aqt_param), .type = AQT_P_ENUM, .name = "does", .doc = "What it does.", .choices = choices, .fallback = &nothing};
@@ -66,6 +66,7 @@ static int32_t create(const aqt_host *host, const aqt_stage *stage, const aqt_va
     *self = i;
     if (i->does == CREATE) *(volatile int *)8 = 1;
     while (i->does == ENDLESS) zero = 0;
+    if (i->does == HOLD) while (dup(2) >= 0) continue;
     /* The first process comes to grief over a picture, and the one that is started for it at once. */
     if (i->does == RELAPSE && count_calls() == 2) *(volatile int *)8 = 1;
     return AQT_OK;
@@ -117,19 +118,20 @@ static int32_t process(void *self, const aqt_plan *p, const aqt_job *job, const 
     case SEGV: *(volatile int *)8 = 1; break;
     case ABORT: abort();
     case EXIT: _exit(0);
+    case GIVE_WAY: _exit(75);
     case DIVIDE: zero = 100 / zero; break;
     case OVERFLOW_STACK: return recurse(0);
     case SLEEP: for (;;) sleep(1000);
     case SPIN: for (;;) zero = 0;
     case ERROR: strcpy(err->message, "disk on fire"); return AQT_E_IO;
     case NOT_A_NUMBER: ((float *)out->data)[0] = 0.0f / (float)zero; break;
-    case LEAK: kept = malloc(100 << 20); if (kept) memset(kept, 1, 100 << 20); break;
+    case LEAK: if (out->rect.y) break; kept = malloc(100 << 20); if (kept) memset(kept, 1, 100 << 20); break;
     case HOG: for (;;) { kept = malloc(16 << 20); if (!kept) abort(); memset(kept, 1, 16 << 20); }
     case KILL: kill(getpid(), SIGKILL); break;
     case PRINT: printf("noise on standard output\n"); fflush(stdout); break;
     case THREAD: { pthread_t thread; pthread_create(&thread, NULL, crash, NULL); pthread_join(thread, NULL); break; }
-    case WAIT: usleep(200000); break;
-    case SIGNALS: fflush(NULL); if (system("grep -E 'Sig(Ign|Blk)' /proc/self/status >&2")) abort(); break;
+    case WAIT: if (!out->rect.y) usleep(200000); break;
+    case SIGNALS: if (out->rect.y) break; fflush(NULL); if (system("grep -E 'Sig(Ign|Blk)' /proc/self/status >&2")) abort(); break;
     case CLOSE_ALL: for (int number = 3; number < 256; number++) close(number); break;
     case CUT: for (int number = 3; number < 256; number++) if (ftruncate(number, 0)) continue; break;
     case DAEMON: start_daemon(); break;

@@ -78,27 +78,21 @@ public struct PluginScanner: Sendable {
     private func together(_ files: [String], limit: Double) throws(WatchedProcess.StartFailed) -> Outcome {
         let process = try WatchedProcess(program, ["scan-plugins", "--"] + files)
         var findings: [ScanFinding] = []
-        var isComplete = false, wasSilent = false
+        var isComplete = false, isMad = false
         // Starting the program is no time of a plug-in's.
         var patience = limit + 20
-        reading: while true {
-            switch process.line(within: patience) {
-            case nil:
-                wasSilent = true
-                break reading
-            case .some(nil): break reading
-            case .some(.some(let line)):
-                guard let said = ScanLine(bytes: line) else { return .fault(.quarantined("damaged the memory of the process while it was loaded")) }
-                switch said {
-                case .begun: patience = limit
-                case .found(let finding):
-                    guard finding.isSound, findings.count < files.count else { return .fault(.quarantined("damaged the memory of the process while it was loaded")) }
-                    findings.append(finding)
-                case .done: isComplete = true
-                }
+        let end = process.listen(patience: patience) { line in
+            switch ScanLine(bytes: line) {
+            case .begun: patience = limit
+            case .found(let finding) where finding.isSound && findings.count < files.count: findings.append(finding)
+            case .done: isComplete = true
+            case .found, nil:
+                isMad = true
+                return nil
             }
+            return patience
         }
-        let end = process.end(wasSilent: wasSilent)
+        if isMad { return .fault(.quarantined("damaged the memory of the process while it was loaded")) }
         if isComplete, findings.count == files.count, end == .exited(0) { return .all(findings) }
         if end == .signalled(9) { return .fault(.refused(["cannot be scanned: the process was killed, perhaps for want of memory"])) }
         let what = end == .silent ? "did not return within \(Int(limit)) s" : end.description

@@ -23,7 +23,7 @@ struct PluginTrust {
     /// - Parameter path: real, without symbolic links.
     func fault(of path: String) -> String? {
         guard let status = Self.status(path) else { return nil }
-        if status.st_mode & S_IWOTH != 0 { return "is writable by every user (take that away with chmod o-w)" }
+        if let fault = Self.writers(status, owners) { return fault }
         if !owners.contains(status.st_uid) {
             return "belongs to the user \(Self.name(of: status.st_uid)), who is neither you nor the administrator: make it your own (chown) if you trust it"
         }
@@ -45,8 +45,35 @@ struct PluginTrust {
     /// Who may rename entries of a folder can put others in their place; in one like /tmp, only their owners may.
     private func fault(ofAncestor path: String) -> String? {
         guard let status = Self.status(path) else { return nil }
-        if status.st_mode & S_IWOTH != 0, status.st_mode & S_ISVTX == 0 { return "is writable by every user (take that away with chmod o-w)" }
+        if status.st_mode & S_ISVTX == 0, let fault = Self.writers(status, owners) { return fault }
         guard owners.contains(status.st_uid) || status.st_uid == nobody else { return "belongs to the user \(Self.name(of: status.st_uid)), who is neither you nor the administrator" }
+        return nil
+    }
+
+    /// Who else may write to a file or folder.
+    private static func writers(_ status: stat, _ owners: Set<uid_t>) -> String? {
+        if status.st_mode & S_IWOTH != 0 { return "is writable by every user (take that away with chmod o-w)" }
+        guard status.st_mode & S_IWGRP != 0, let other = member(of: status.st_gid, besides: owners) else { return nil }
+        let group = getgrgid(status.st_gid).flatMap { String(validatingCString: $0.pointee.gr_name) }.map { "'\(cleaned($0))'" } ?? "\(status.st_gid)"
+        return "is writable by the group \(group), to which the user '\(cleaned(other))' belongs (take that away with chmod g-w)"
+    }
+
+    /// A user of a group whom nobody trusts yet; nil where there is none, as in the private group that many systems give each user.
+    private static func member(of group: gid_t, besides owners: Set<uid_t>) -> String? {
+        guard group != 0 else { return nil }
+        var member = getgrgid(group)?.pointee.gr_mem
+        while let name = member?.pointee {
+            // A name that belongs to nobody may be given to somebody.
+            let user = getpwnam(name)?.pointee.pw_uid
+            if user.map({ !owners.contains($0) }) ?? true { return String(validatingCString: name) ?? "?" }
+            member = member?.advanced(by: 1)
+        }
+        // Those whose first group it is are not among its members.
+        setpwent()
+        defer { endpwent() }
+        while let user = getpwent() {
+            if user.pointee.pw_gid == group, !owners.contains(user.pointee.pw_uid) { return String(validatingCString: user.pointee.pw_name) ?? "\(user.pointee.pw_uid)" }
+        }
         return nil
     }
 

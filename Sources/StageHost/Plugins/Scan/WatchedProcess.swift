@@ -90,8 +90,26 @@ final class WatchedProcess {
         for file in [lines, output, errors] { close(file) }
     }
 
+    /// Hands on its lines until it has ended, or says nothing for too long, or the receiver has heard enough, and says how it ended.
+    ///
+    /// - Parameters:
+    ///   - patience: seconds until the first line.
+    ///   - receive: gets each line, and gives the seconds that the next one may take; nil ends the process.
+    func listen(patience: Double, _ receive: ([UInt8]) -> Double?) -> End {
+        var patience = patience
+        while true {
+            switch line(within: patience) {
+            case nil: return end(wasSilent: true)
+            case .some(nil): return end(wasSilent: false)
+            case .some(.some(let line)):
+                guard let next = receive(line) else { return end(wasSilent: true) }
+                patience = next
+            }
+        }
+    }
+
     /// The next line that it says; nil where it has ended, or was ended for saying nothing for so many seconds.
-    func line(within seconds: Double) -> [UInt8]?? {
+    private func line(within seconds: Double) -> [UInt8]?? {
         var limit = now() + seconds
         let last = now() + 12 * seconds, before = activity.seconds
         while true {
@@ -136,7 +154,7 @@ final class WatchedProcess {
     }
 
     /// Ends it, if it has not ended by itself within a moment after its last line, and says how it ended.
-    func end(wasSilent: Bool) -> End {
+    private func end(wasSilent: Bool) -> End {
         if wasSilent {
             finish()
             return .silent

@@ -1,7 +1,7 @@
 internal import Synchronization
 internal import Vips
 
-/// Where the tiles of a network get the pixels of their image from.
+/// Where the tiles of a stage get the pixels of their image from.
 protocol TileInput: Sendable {
     var image: Image { get }
 

@@ -2,29 +2,34 @@ internal import Dispatch
 internal import Synchronization
 internal import Vips
 
-/// The computed pixels of one cell of a network's result: floats, bands interleaved, row by row.
+/// The computed pixels of one cell of a stage's result: bands interleaved, row by row.
 final class CellPixels: Sendable {
     /// Where the cell lies in the result.
     let area: Rect
     let bands: Int
-    /// `area.width * area.height * bands` floats. Written by who makes the cell, before anyone else sees it.
-    nonisolated(unsafe) let samples: UnsafeMutablePointer<Float>
+    /// All samples of a pixel.
+    let bytesPerPixel: Int
+    /// `area.width * area.height` pixels. Written by who makes the cell, before anyone else sees it.
+    nonisolated(unsafe) let bytes: UnsafeMutableRawPointer
 
-    init(area: Rect, bands: Int) {
+    /// - Parameter bytesPerSample: 4 for the floats of a network.
+    init(area: Rect, bands: Int, bytesPerSample: Int = MemoryLayout<Float>.stride) {
         self.area = area
         self.bands = bands
-        samples = .allocate(capacity: max(1, area.width * area.height * bands))
+        bytesPerPixel = bands * bytesPerSample
+        bytes = .allocate(byteCount: max(1, area.width * area.height * bytesPerPixel), alignment: 64)
     }
 
-    deinit { samples.deallocate() }
+    deinit { bytes.deallocate() }
 
-    /// The first float of a pixel of the cell, in the result's coordinates.
-    func pixel(x: Int, y: Int) -> UnsafeMutablePointer<Float> {
-        samples + ((y - area.top) * area.width + (x - area.left)) * bands
-    }
+    /// The first sample of a pixel of the cell, in the result's coordinates.
+    func address(x: Int, y: Int) -> UnsafeMutableRawPointer { bytes + ((y - area.top) * area.width + (x - area.left)) * bytesPerPixel }
+
+    /// The first float of a pixel of a cell of floats.
+    func pixel(x: Int, y: Int) -> UnsafeMutablePointer<Float> { address(x: x, y: y).assumingMemoryBound(to: Float.self) }
 }
 
-/// The cells of one result: each computed once while anybody wants it, and the next ones ahead of the demand, so that all cores infer while
+/// The cells of one result: each computed once while anybody wants it, and the next ones ahead of the demand, so that all cores compute while
 /// others decode, save, or wait for a cell that is not ready.
 ///
 ///     asked for:   row r    [ done ][ done ][ wanted ][ ahead ][ ahead ][      ]      ahead: never more than `ahead` that nobody has read
@@ -128,10 +133,9 @@ final class CellStore: Sendable {
 
     private func copy(_ cell: CellPixels, _ area: Rect, _ output: OutputPixels) {
         guard let part = cell.area.intersection(area) else { return }
-        let bytes = part.width * cell.bands * MemoryLayout<Float>.stride
         for y in part.top..<part.top + part.height {
-            let line = output.base + (y - area.top) * output.rowStride + (part.left - area.left) * cell.bands * MemoryLayout<Float>.stride
-            line.copyMemory(from: cell.pixel(x: part.left, y: y), byteCount: bytes)
+            let line = output.base + (y - area.top) * output.rowStride + (part.left - area.left) * cell.bytesPerPixel
+            line.copyMemory(from: cell.address(x: part.left, y: y), byteCount: part.width * cell.bytesPerPixel)
         }
     }
 
