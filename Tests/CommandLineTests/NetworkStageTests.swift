@@ -64,6 +64,21 @@ import Vips
         #expect(outcome.output.contains("run whole") && outcome.output.contains("not tileable"), "\(outcome.output)\(outcome.error)")
     }
 
+    @Test(.enabled(if: Program.hasEngine, "there is no inference engine: run make setup"),
+          .enabled(if: Python.withTorch != nil, "no python3 with torch, yaml and PIL is on the path (or named by AQUATINT_PYTHON)"))
+    func `shipped weights give the figures that PyTorch gives`() throws {
+        let place = try Workplace()
+        try place.pictures(2, in: "in", 322, 246)
+        for file in try FileManager.default.contentsOfDirectory(atPath: "\(Program.root)/Models") where file.hasSuffix(".safetensors") {
+            let steps = file.hasPrefix("upscale2x") ? "[{type: bicubic, factor: 2}, {type: round}]" : "[{type: noise, sigma: 15}, {type: round}]"
+            let outcome = try place.run(try #require(Python.withTorch), [
+                "-c", "import sys; sys.path.insert(0, '\(Program.root)/Training'); sys.argv[0] = 'training'; import runpy; runpy.run_module('training', run_name='__main__')",
+                "parity", "\(Program.root)/Models/\(file)", place("in"), "--degradation", steps, "--border", "2", "--aquatint", Program.path,
+            ])
+            #expect(outcome.status == 0, "\(file)\n\(outcome.output)\(outcome.error)")
+        }
+    }
+
     @Test func `a bare name is found beside the pipeline, and a wrong one lists the right ones`() throws {
         let place = try Workplace()
         try place.pictures(1, in: "in", 40, 30)
@@ -111,6 +126,19 @@ import Vips
         let outcome = try place.aquatint("run", "p.yaml", "in", "-o", "out")
         #expect(outcome.status == 69 && outcome.error.contains("c.weight is missing, expected [3, 11, 5, 5]; z.weight [3, 11, 5, 5] is not part of it"), "\(outcome.error)")
     }
+}
+
+/// The Python that tests of the training package use.
+private enum Python {
+    /// A Python that has what Training needs; nil where there is none.
+    static let withTorch: String? = {
+        let environment = ProcessInfo.processInfo.environment
+        let folders = (environment["PATH"] ?? "").split(separator: ":").map { "\($0)/python3" }
+        let candidates = [environment["AQUATINT_PYTHON"]].compactMap { $0 } + folders.filter { FileManager.default.isExecutableFile(atPath: $0) }
+        return candidates.first { python in
+            (try? Workplace().run(python, ["-c", "import torch, numpy, yaml, PIL; torch.nn.functional.interpolate"]))?.status == 0
+        }
+    }()
 }
 
 extension Workplace {

@@ -1,4 +1,4 @@
-"""The commands: train, export, list, evaluate."""
+"""The commands: train, export, list, evaluate, parity."""
 import argparse
 import json
 import signal
@@ -6,7 +6,7 @@ import sys
 
 import yaml
 
-from . import evaluate, recipe as recipes
+from . import evaluate, parity, recipe as recipes
 from .architecture import ArchitectureError
 from .export import export
 from .gan import GanTrainer
@@ -41,13 +41,27 @@ def list_weights(arguments):
         print(f"{entry['name']}: {entry['summary']}")
 
 
-def measure(arguments):
-    network, channels = evaluate.network_of(arguments.weights)
+def pairs_of(arguments):
+    """(name, seen, original) for each picture, and how much larger originals are."""
     if arguments.degradation:
         steps = yaml.safe_load(arguments.degradation)
-        pairs, scale = evaluate.degraded_pairs(arguments.folder, arguments.originals, steps), evaluate.degradations.scale(steps)
-    else:
-        pairs, scale = evaluate.pairs_of_files(arguments.folder, arguments.originals, arguments.inputs), arguments.scale
+        return evaluate.degraded_pairs(arguments.folder, arguments.originals, steps), evaluate.degradations.scale(steps)
+    return evaluate.pairs_of_files(arguments.folder, arguments.originals, arguments.inputs), arguments.scale
+
+
+def check_parity(arguments):
+    network, channels = evaluate.network_of(arguments.weights)
+    pairs, scale = pairs_of(arguments)
+    rows = parity.compare(arguments.aquatint, arguments.weights, network, channels, pairs, scale, arguments.border)
+    for way, figure, difference, allowed in rows:
+        print(f"{way:10} {figure:8.4f} dB  {difference:+.4f} of at most {allowed}")
+    if any(abs(difference) > allowed for _, _, difference, allowed in rows):
+        sys.exit("aquatint and PyTorch differ by more than is allowed")
+
+
+def measure(arguments):
+    network, channels = evaluate.network_of(arguments.weights)
+    pairs, scale = pairs_of(arguments)
     rows = evaluate.evaluated(network, channels, pairs, scale, arguments.border)
     print(f"{'picture':32} {'luma':>7} {'colour':>7}   {'before':>7} {'colour':>7}   (PSNR in dB)")
     for name, *figures in [*rows, ("mean", *(sum(column) / len(rows) for column in list(zip(*rows))[1:]))]:
@@ -69,17 +83,21 @@ def main():
     command = commands.add_parser("list", help="write models.json, with the SHA-256 of all weights files in a folder")
     command.add_argument("folder")
     command.set_defaults(run=list_weights)
-    command = commands.add_parser("evaluate", help="PSNR of a weights file on a folder of pictures")
-    command.add_argument("weights")
-    command.add_argument("folder")
-    command.add_argument("--originals", default="*", metavar="GLOB", help="which files are originals")
-    command.add_argument("--inputs", metavar="GLOB", help="which files are what the network sees, in the same order")
-    command.add_argument("--degradation", metavar="YAML", help="or: how to make them, e.g. '[{type: noise, sigma: 25}]'")
-    command.add_argument("--scale", type=int, default=1, help="how many times larger originals are than --inputs")
-    command.add_argument("--border", type=int, default=0, help="pixels left out on each side")
-    command.set_defaults(run=measure)
+    for name, help, run in (("evaluate", "PSNR of a weights file on a folder of pictures", measure),
+                            ("parity", "compare `aquatint run` with PyTorch on a folder of pictures", check_parity)):
+        command = commands.add_parser(name, help=help)
+        command.add_argument("weights")
+        command.add_argument("folder")
+        command.add_argument("--originals", default="*", metavar="GLOB", help="which files are originals")
+        command.add_argument("--inputs", metavar="GLOB", help="which files are what the network sees, in the same order")
+        command.add_argument("--degradation", metavar="YAML", help="or: how to make them, e.g. '[{type: noise, sigma: 25}]'")
+        command.add_argument("--scale", type=int, default=1, help="how many times larger originals are than --inputs")
+        command.add_argument("--border", type=int, default=0, help="pixels left out on each side")
+        if run is check_parity:
+            command.add_argument("--aquatint", default="aquatint", metavar="PROGRAM", help="the program to compare with")
+        command.set_defaults(run=run)
     arguments = parser.parse_args()
-    if arguments.run is measure and bool(arguments.inputs) == bool(arguments.degradation):
+    if arguments.run in (measure, check_parity) and bool(arguments.inputs) == bool(arguments.degradation):
         parser.error("one of --inputs and --degradation is needed")
     try:
         arguments.run(arguments)

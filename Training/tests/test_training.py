@@ -1,0 +1,204 @@
+"""Tests of the training package, in seconds: `python -m pytest Training/tests`."""
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from PIL import Image
+
+from training import colour, degradations, export, losses, metrics, recipe, safetensors, ship
+from training.architecture import ArchitectureError, ComposedNetwork, expanded
+from training.gan import GanTrainer
+from training.modules import AttentionModule
+from training.pictures import Pictures
+from training.trainer import Trainer, applied, rate_at
+
+TINY = {"in_channels": 3, "modules": [
+    {"name": "head", "type": "Conv2d", "in_channels": 3, "out_channels": 12, "kernel_size": 3, "padding": 1},
+    {"name": "detail", "type": "PixelShuffle", "upscale_factor": 2},
+    {"name": "skip", "type": "Upsample", "scale_factor": 2, "inputs": ["input"]},
+    {"name": "result", "type": "Add", "inputs": ["detail", "skip"]}]}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A recipe beside five pictures, one of them cut short, one no picture, one too small."""
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    random = np.random.default_rng(0)
+    for name in "abc":
+        small = random.integers(0, 255, (12, 14, 3), np.uint8)
+        Image.fromarray(small).resize((140, 120), Image.BICUBIC).save(pictures / f"{name}.png")
+    (pictures / "cut.png").write_bytes((pictures / "a.png").read_bytes()[:900])
+    (pictures / "text.jpg").write_text("no picture")
+    Image.fromarray(small).save(pictures / "small.png")
+    text = {"name": "tiny", "summary": "A test", "network": TINY, "degradation": [{"type": "bicubic", "factor": 2}, {"type": "round"}], "steps": 12, "batch": 2, "patch": 8,
+            "precision": "f32", "threads": 1, "data": {"folder": "pictures", "longest_sides": [140, 100], "hold_out": 1}, "report_every": 4, "save_every": 4, "look_every": 12}
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(text))
+    return tmp_path
+
+
+def quiet(text):
+    pass
+
+
+def test_broken_pictures_are_listed_and_left_out(folder):
+    said = []
+    pictures = Pictures(folder / "pictures", [140, 100], 48, said.append)
+    assert [path.name for path in pictures.files] == ["a.png", "b.png", "c.png"]
+    assert sorted(path.name for path, _ in pictures.left_out) == ["cut.png", "small.png", "text.jpg"]
+    assert len(said) == 3 and "smaller than a patch of 48 pixels" in " ".join(said)
+    with pytest.raises(SystemExit, match="no picture of at least 500 pixels"):
+        Pictures(folder / "pictures", [140], 500, quiet)
+
+
+def test_a_run_that_is_resumed_ends_where_an_uninterrupted_one_does(folder):
+    whole = Trainer(recipe.read(folder / "recipe.yaml"), log=quiet)
+    whole.run()
+    (whole.output / "checkpoint.pt").rename(folder / "whole.pt")
+    Trainer(recipe.read(folder / "recipe.yaml"), log=quiet).run(until=5)
+    second = Trainer(recipe.read(folder / "recipe.yaml"), log=quiet)
+    second.run()
+    assert second.step == 12
+    for name, value in whole.averaged.items():
+        assert torch.equal(value, second.averaged[name]), name
+    assert (whole.output / "losses.png").exists() and (whole.output / "sample-000012.png").exists()
+
+
+def test_training_makes_the_loss_smaller(folder):
+    trainer = Trainer({**recipe.read(folder / "recipe.yaml"), "steps": 60, "report_every": 20}, log=quiet)
+    trainer.run()
+    assert trainer.history[-1]["loss"] < 0.8 * trainer.history[0]["loss"]
+
+
+def test_a_killed_run_leaves_a_whole_checkpoint(folder):
+    text = yaml.safe_load((folder / "recipe.yaml").read_text())
+    (folder / "recipe.yaml").write_text(yaml.safe_dump({**text, "steps": 100000, "save_every": 1}))
+    command = [sys.executable, "-m", "training", "train", str(folder / "recipe.yaml")]
+    process = subprocess.Popen(command, cwd=os.path.dirname(os.path.dirname(__file__)), stderr=subprocess.DEVNULL)
+    checkpoint = folder / "runs/tiny/checkpoint.pt"
+    for _ in range(600):
+        if checkpoint.exists():
+            break
+        time.sleep(0.1)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    trainer = Trainer(recipe.read(folder / "recipe.yaml"), log=quiet)
+    trainer.resume()
+    assert trainer.step > 0
+
+
+def test_a_gan_trains_and_keeps_its_discriminator(folder):
+    text = {**recipe.read(folder / "recipe.yaml"), "adversary": {**recipe.ADVERSARY, "begin": 4, "channels": 4, "weight": 0.1}}
+    trainer = GanTrainer(text, log=quiet)
+    trainer.run()
+    assert "critic" in trainer.history[-1] and "critic" not in trainer.history[0]
+    again = GanTrainer(text, log=quiet)
+    again.resume()
+    assert all(torch.equal(a, b) for a, b in zip(trainer.discriminator.state_dict().values(), again.discriminator.state_dict().values()))
+
+
+def test_an_exported_file_holds_the_averaged_weights_the_architecture_and_the_card(folder):
+    text = recipe.read(folder / "recipe.yaml")
+    trainer = Trainer(text, log=quiet)
+    trainer.run()
+    export.export(text, folder / "tiny.safetensors")
+    tensors, metadata = safetensors.read(folder / "tiny.safetensors")
+    assert json.loads(metadata["aquatint.architecture"]) == expanded(TINY)
+    assert json.loads(metadata["aquatint.card"])["trained"]["steps"] == 12
+    assert all(torch.equal(tensors[name], value) for name, value in trainer.averaged.items())
+    (entry,) = ship.ship(folder)
+    assert entry["name"] == "tiny" and entry["summary"] == "A test" and len(entry["sha256"]) == 64
+
+
+def test_a_wrong_recipe_is_refused_in_words(folder):
+    path = folder / "recipe.yaml"
+    text = yaml.safe_load(path.read_text())
+    for change, words in [({"epochs": 3}, "there is no epochs"), ({"data": {"fodler": "x"}}, "data: there is no fodler"), ({"channels": "lab"}, "channels is rgb or luma")]:
+        path.write_text(yaml.safe_dump({**text, **change}))
+        with pytest.raises(recipe.RecipeError, match=words):
+            recipe.read(path)
+
+
+def test_a_wrong_architecture_names_the_module():
+    for module, words in [({"name": "a", "type": "Conv9d"}, "a: there is no module Conv9d"), ({"name": "a", "type": "Add"}, "a: Add takes two inputs"),
+                          ({"name": "a", "type": "ReLU", "slope": 1}, "a: ReLU has no slope"), ({"name": "a", "type": "ReLU", "inputs": ["b"]}, "not before it")]:
+        with pytest.raises(ArchitectureError, match=words):
+            ComposedNetwork({"in_channels": 3, "modules": [module]})
+
+
+def test_repeat_stands_for_numbered_modules():
+    modules = [{"name": "block", "type": "ResidualBlock", "channels": 3, "repeat": 2}]
+    assert list(ComposedNetwork({"in_channels": 3, "modules": modules}).state_dict())[:1] == ["block0.conv1.weight"]
+    assert [m["name"] for m in expanded({"in_channels": 3, "modules": modules})["modules"]] == ["block0", "block1"]
+
+
+def test_windows_attend_within_themselves():
+    torch.manual_seed(0)
+    windowed, whole = AttentionModule(3, 4, window=4, scale=0.5), AttentionModule(3, 4, scale=0.5)
+    whole.load_state_dict(windowed.state_dict())
+    x = torch.rand(2, 3, 10, 7)
+    y = windowed(x)
+    for top, bottom, left, right in [(0, 4, 0, 4), (8, 10, 4, 7), (4, 8, 4, 7)]:
+        assert torch.allclose(y[..., top:bottom, left:right], whole(x[..., top:bottom, left:right]), atol=1e-6)
+
+
+def test_degradations_do_what_they_say():
+    random = np.random.default_rng(0)
+    grey = torch.full((2, 3, 64, 64), 0.5)
+    assert degradations.apply(grey, [{"type": "noise", "sigma": 25}], random).sub(grey).std().item() * 255 == pytest.approx(25, rel=0.05)
+    assert torch.allclose(degradations.apply(grey, [{"type": "blur", "sigma": [0.5, 2]}], random), grey, atol=1e-5)
+    assert degradations.apply(grey, [{"type": "bicubic", "factor": 2}], random).shape == (2, 3, 32, 32)
+    assert degradations.apply(grey, [{"type": "jpeg", "quality": 50}], random).sub(grey).abs().max() < 0.02
+    assert torch.equal(degradations.apply(grey, [{"type": "noise", "sigma": 9, "probability": 0}], random), grey)
+    assert degradations.scale([{"type": "blur", "sigma": 1}, {"type": "bicubic", "factor": 2}]) == 2
+    with pytest.raises(ValueError, match="there is no degradation rain"):
+        degradations.apply(grey, [{"type": "rain"}], random)
+
+
+def test_psnr_and_luma_are_those_of_the_literature():
+    a, b = torch.zeros(1, 3, 8, 8), torch.full((1, 3, 8, 8), 1 / 255)
+    assert metrics.psnr(a, b) == pytest.approx(48.13, abs=0.01)
+    white = torch.ones(1, 3, 1, 1)
+    assert colour.luma(white).item() == pytest.approx(1) and colour.measured_luma(white).item() * 255 == pytest.approx(235)
+    rgb = torch.rand(1, 3, 5, 5)
+    assert torch.allclose(colour.to_rgb(colour.to_ycc(rgb)), rgb, atol=1e-5)
+
+
+def test_losses_are_nought_for_equal_pictures_only():
+    a, b = torch.rand(1, 3, 16, 16), torch.rand(1, 3, 16, 16)
+    for name, loss in losses.LOSSES.items():
+        assert loss(a, a).item() <= 0.0011 and loss(a, b).item() > 0.01, name
+
+
+def test_the_one_cycle_rises_and_falls():
+    rates = [rate_at(step, {"steps": 100, "rate": 1.0, "schedule": "one_cycle"}) for step in range(100)]
+    assert rates[0] < 0.1 and max(rates) == pytest.approx(1) and rates.index(max(rates)) == 10 and rates[-1] < 0.01
+
+
+def test_a_luma_network_keeps_colours():
+    class Same(torch.nn.Module):
+        def forward(self, x):
+            return x
+    rgb = torch.rand(1, 3, 6, 6)
+    assert torch.allclose(applied(Same(), rgb, "luma", 1), rgb, atol=1e-5)
+
+
+def test_the_recipes_in_the_documentation_and_of_shipped_weights_are_good(tmp_path):
+    root = pathlib.Path(__file__).parent.parent
+    texts = (root.parent / "docs/training.md").read_text().split("```yaml\n")[1:]
+    texts = [text.split("\n```")[0] for text in texts] + [path.read_text() for path in sorted((root / "recipes").glob("*.yaml"))]
+    assert len(texts) >= 4
+    for text in texts:
+        (tmp_path / "recipe.yaml").write_text(text)
+        read = recipe.read(tmp_path / "recipe.yaml")
+        ComposedNetwork(read["network"])
+        losses.weighted(read["losses"])
+        degradations.scale(read["degradation"])
