@@ -52,11 +52,10 @@ extension ParityCase.Value: ExpressibleByStringLiteral, ExpressibleByIntegerLite
 /// The pictures that the table works on, written once.
 struct ParityPictures {
     let folder: Scratch
-    static let shared = Result { try ParityPictures() }
-        .map { pictures in
-            atexit { if case .success(let pictures) = ParityPictures.shared { try? FileManager.default.removeItem(atPath: pictures.folder.path) } }
-            return pictures
-        }
+    static let shared: Result<ParityPictures, any Error> = Result {
+        atexit { if case .success(let pictures) = ParityPictures.shared { try? FileManager.default.removeItem(atPath: pictures.folder.path) } }
+        return try ParityPictures()
+    }
 
     private init() throws {
         folder = try Scratch()
