@@ -76,7 +76,12 @@ public final class StageSession: Sendable {
                 if isAway {
                     other = try ManagedColour.joining(other)
                 } else if let leader = joined.first, leader != reference, joined.contains(reference) {
-                    other = try JoinedColour.matched(other, to: try GreyPicture.settled(try image(leader)))
+                    let first = try GreyPicture.settled(try image(leader))
+                    do {
+                        other = try JoinedColour.matched(other, to: first)
+                    } catch {
+                        context.note("the pictures that '\(stage.name)' joins have colours of different profiles, which are mixed as they are: \(error.message)")
+                    }
                 }
                 return try WholeSamples.settled(other, for: stage.name)
             }

@@ -82,4 +82,15 @@ import Vips
         #expect(paper.bands == 4 && paper.interpretation == .cmyk)
         #expect(try paper.bytes().max() ?? 99 < 10)
     }
+
+    @Test func `a profile that nobody can read costs no picture, and is told`() throws {
+        var broken = Self.wide
+        broken.replaceSubrange(broken.count - 40..<broken.count, with: [UInt8](repeating: 0xFF, count: 40))
+        let picture = try Self.flat([10, 20, 30], nil), logo = try Self.flat([200, 40, 60], broken, size: 2), context = ImageContext(memoryBudget: 1 << 30)
+        let stage = try #require(session.library.catalogue["insert"])
+        let arguments: [String: Value] = ["main": .image(.previous), "sub": .image(.named("logo")), "x": .int(0), "y": .int(0)]
+        let result = try session.apply(stage, arguments: arguments, primary: picture, outputs: [], alpha: .auto, context: context) { $0 == .previous ? picture : logo }
+        #expect(try Self.first(try #require(result.image)) == [200, 40, 60])
+        #expect(context.notes.count == 1 && context.notes[0].hasPrefix("the pictures that 'insert' joins have colours of different profiles, which are mixed as they are: "), "\(context.notes)")
+    }
 }
