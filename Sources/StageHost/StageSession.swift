@@ -69,10 +69,21 @@ public final class StageSession: Sendable {
             for case .image(let reference) in arguments.values where !isAway { isAway = ManagedColour.isAway(try image(reference)) }
             if isAway { primary = try ManagedColour.joining(primary) }
             primary = try UncachedPixels.kept(try WholeSamples.settled(primary, for: stage.name), for: stage.name)
+            let joined = isAway ? [] : JoinedColour.references(of: stage.name, arguments)
             func prepared(_ reference: ImageReference) throws(StageError) -> Image {
                 // The running input is the image that `in` names, not the previous result.
-                let other = try GreyPicture.settled(try image(reference))
-                return try UncachedPixels.kept(try WholeSamples.settled(isAway ? try ManagedColour.joining(other) : other, for: stage.name), for: stage.name)
+                var other = try GreyPicture.settled(try image(reference))
+                if isAway {
+                    other = try ManagedColour.joining(other)
+                } else if let leader = joined.first, leader != reference, joined.contains(reference) {
+                    let first = try GreyPicture.settled(try image(leader))
+                    do {
+                        other = try JoinedColour.matched(other, to: first)
+                    } catch {
+                        context.note("the pictures that '\(stage.name)' joins have colours of different profiles, which are mixed as they are: \(error.message)")
+                    }
+                }
+                return try UncachedPixels.kept(try WholeSamples.settled(other, for: stage.name), for: stage.name)
             }
             var own = try vipsArguments(stage, arguments), result: VipsStage.Result
             if LinearLight.operations.contains(stage.name), own.removeValue(forKey: LinearLight.parameter.name) == .bool(true) {
@@ -88,6 +99,11 @@ public final class StageSession: Sendable {
             // What the pipeline converts itself stays as it says.
             if let made = result.image, isAway, ["icc_transform", "icc_export", "icc_import", "colourspace"].contains(stage.name) || arguments["output_profile"] != nil || arguments["export_profile"] != nil {
                 result.image = try ManagedColour.forgotten(made)
+            }
+            if let made = result.image, stage.name == "icc_import" {
+                do { result.image = try ManagedColour.marked(made) } catch { throw .vips(error) }
+            } else if let made = result.image, ["colourspace", "icc_transform", "icc_export"].contains(stage.name) {
+                result.image = try ManagedColour.unmarked(made)
             }
             if let made = result.image { result.image = try ExtendedColours.forgotten(try PictureScale.retagged(made, from: primary)) }
             return StageResult(image: result.image, values: result.values)

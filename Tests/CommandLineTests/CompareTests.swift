@@ -60,6 +60,16 @@ import Vips
         #expect((map.width, map.height, map.bands) == (64, 48, 3) && !isFlat)
     }
 
+    @Test func `colours that nobody can see do not count`() throws {
+        let picture = try Picture.make(20, 20), clear = try Operation.image("linear", ["in": .image(try Picture.make(20, 20, bands: 1)), "a": .doubles([0]), "b": .doubles([0])])
+        for (name, image) in [("a", picture), ("b", try Operation.image("invert", ["in": .image(picture)]))] {
+            let joined = try Operation.image("bandjoin", ["in": .images([image, try Operation.image("cast", ["in": .image(clear), "format": "uchar"])])])
+            try joined.save(place("clear-\(name).png"))
+        }
+        let same = try figures("clear-a.png", "clear-b.png")
+        #expect(same["max_difference"] as? Double == 0 && same["de2000_max"] as? Double == 0, "\(same)")
+    }
+
     @Test func `what cannot be compared says why`() throws {
         try Picture.make(10, 10).save(place("small.png"))
         let sizes = try place.aquatint("compare", "a.png", "small.png")

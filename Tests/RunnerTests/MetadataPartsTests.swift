@@ -1,5 +1,6 @@
 import PipelineLanguage
 import Testing
+import Vips
 
 @testable import Runner
 
@@ -145,5 +146,49 @@ import Testing
     @Test func `pages beyond the last are left out, and a selection behind it is none`() {
         #expect(InputPages.numbers(.all, of: 3) == 1...3 && InputPages.numbers(.first, of: 3) == 1...1)
         #expect(InputPages.numbers(.range(2...9), of: 3) == 2...3 && InputPages.numbers(.range(4...9), of: 3) == nil)
+    }
+
+    @Test func `the place goes as drones spell it, too, and in any case of letters none stays unsaid`() {
+        let (text, isClean) = described("<a drone-dji:GpsLatitude=\"+1\" drone-dji:GpsLongtitude=\"2\" drone-dji:Model=\"x\"/>", keepsPlace: false)
+        #expect(text == "<a drone-dji:Model=\"x\"/>" && isClean)
+        #expect(!described("<a other:gPsLatitude=\"1\"/>", keepsPlace: false).isClean)
+    }
+
+    @Test func `texts of a PNG that hold EXIF, XMP or a place go with those`() throws {
+        let names = ["png-comment-0-Raw profile type exif", "png-comment-1-exif:GPSLatitude", "png-comment-2-exif:Model", "png-comment-3-Title", "png-comment-4-XML:com.adobe.xmp"]
+        let image = try Picture.make().settingFields(names.map { ($0, .string("x")) })
+        func kept(_ kinds: KeptMetadata) throws -> [String] { try OutputMetadata(kept: kinds, saver: "pngsave").apply(image).image.fields.filter { $0.hasPrefix("png-comment") }.sorted() }
+        #expect(try kept(.keep) == names.sorted())
+        #expect(try kept(KeptMetadata(kinds: [.exif, .xmp, .other])) == [names[2], names[3]])
+        #expect(try kept(KeptMetadata(kinds: [.other])) == [names[3]])
+    }
+
+    @Test func `IPTC has the form of the file's format, and comes back whole`() throws {
+        let records: [UInt8] = [0x1C, 2, 5, 0, 4] + Array("Dusk".utf8), scratch = try Scratch()
+        let image = try Picture.make().settingFields([("iptc-data", .blob(records))])
+        for (name, saver) in [("a.tif", "tiffsave"), ("a.jpg", "jpegsave")] {
+            try OutputMetadata(kept: .keep, saver: saver).apply(image).image.save(scratch(name))
+        }
+        // libvips' loader may hand out the zeros behind them, too.
+        let tiff = try #require(try Image.load(scratch("a.tif")).blob("iptc-data"))
+        #expect(tiff.starts(with: records) && tiff.dropFirst(records.count).allSatisfy { $0 == 0 })
+        let jpeg = try #require(try Image.load(scratch("a.jpg")).blob("iptc-data"))
+        #expect(PhotoshopResources(jpeg).records == records)
+        let back = try OutputMetadata(kept: .keep, saver: "tiffsave").apply(try Image.load(scratch("a.jpg"))).image
+        #expect(back.blob("iptc-data")?.starts(with: records) == true)
+    }
+
+    @Test func `a resolution that EXIF alone says is the picture's`() throws {
+        let scratch = try Scratch()
+        func image(_ fields: [(String, String)]) throws -> Image { try Picture.make().settingFields(fields.map { ("exif-ifd0-\($0.0)", .string($0.1)) }) }
+        let fields = [("XResolution", "300/1 (300, Rational, 1 components, 8 bytes)"), ("YResolution", "150/1 (150, Rational)"), ("ResolutionUnit", "2 (Inch, Short, 1 components, 2 bytes)")]
+        let found = try #require(ExifResolution.ofImage(try image(fields)))
+        #expect(abs(found.x * 25.4 - 300) < 1e-9 && abs(found.y * 25.4 - 150) < 1e-9)
+        for bad in ["", "x/y", "1/0", "-3/1", "9e300/1", "0/1"] { #expect(ExifResolution.ofImage(try image([("XResolution", bad), fields[1], fields[2]])) == nil) }
+        let dense = try Operation.image("copy", ["in": .image(try Picture.make()), "xres": .double(300 / 25.4), "yres": .double(300 / 25.4)])
+        try dense.save(scratch("a.webp"))
+        #expect(try run("stages: [invert]", ["a.webp"], in: scratch).done == 1)
+        let text = try #require(try Image.load(scratch("out/a.webp")).string("exif-ifd0-XResolution"))
+        #expect(text.hasPrefix("300000/1000") || text.hasPrefix("300/1"), "\(text)")
     }
 }

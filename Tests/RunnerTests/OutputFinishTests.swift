@@ -1,4 +1,5 @@
 import PipelineLanguage
+import StageHost
 import Testing
 import Vips
 
@@ -174,5 +175,65 @@ import Vips
             let samples = try image.bytes()
             #expect(stride(from: 0, to: samples.count, by: samples.count / 3).allSatisfy { abs(Int(samples[$0]) - 100) <= (format == .uchar ? 1 : 40) }, "\(samples)")
         }
+    }
+
+    // MARK: colours
+
+    /// A profile of grey with a gamma.
+    private static func greyProfile(_ gamma: UInt8) -> [UInt8] {
+        var profile = [UInt8](repeating: 0, count: 128)
+        for (place, text) in [(12, "mntr"), (16, "GRAY"), (20, "XYZ "), (36, "acsp")] { profile.replaceSubrange(place..<place + 4, with: Array(text.utf8)) }
+        return profile + [0, 0, 0, 1] + Array("kTRC".utf8) + [0, 0, 0, 144, 0, 0, 0, 14] + Array("curv".utf8) + [0, 0, 0, 0, 0, 0, 0, 1, gamma, 0, 0, 0]
+    }
+
+    @Test(arguments: [ColourOut(profile: "srgb", isStripped: false), ColourOut(profile: nil, isStripped: true)])
+    func `a grey picture with a profile stays grey where its colours become those of sRGB`(colour: ColourOut) throws {
+        var finish = OutputFinish(saver: "pngsave", inputFormat: .uchar, castFormat: nil)
+        finish.colour = colour
+        let tagged = try pixel([128], .uchar, .blackAndWhite).settingFields([("icc-profile-data", .blob(Self.greyProfile(1)))])
+        let (image, notes) = try finish.apply(tagged)
+        #expect(image.bands == 1 && image.format == .uchar && image.blob("icc-profile-data") == nil && notes.isEmpty)
+        // Half of the light.
+        #expect(try image.bytes() == [188])
+    }
+
+    @Test func `CMYK of 8 bits becomes 8 bits of sRGB, and says so once`() throws {
+        let (image, notes) = try finish([0, 0, 0, 0], .uchar, .cmyk)
+        #expect(image.format == .uchar && image.bands == 3 && notes == ["converted from CMYK to sRGB, since 'pngsave' holds no CMYK"])
+        #expect(try image.bytes().allSatisfy { $0 > 250 })
+    }
+
+    @Test func `Lab of a TIFF is of D50, that of libvips of D65, and both come out at the depth of the input`() throws {
+        let file = try ManagedColour.marked(try pixel([53.585, 0, 0], .float, .lab)), plain = try pixel([53.585, 0, 0], .float, .lab)
+        for image in [file, plain] {
+            let made = try OutputFinish(saver: "pngsave", inputFormat: .uchar, castFormat: nil).apply(image).image
+            #expect(made.format == .uchar && made.interpretation == .srgb)
+            #expect(try made.bytes() == [128, 128, 128])
+        }
+        // A blue that is another one under the other light.
+        let blue = try pixel([29.57, 68.3, -112.03], .float, .lab)
+        let bytes = try OutputFinish(saver: "pngsave", inputFormat: .uchar, castFormat: nil).apply(try ManagedColour.marked(blue)).image.bytes()
+        #expect(zip(bytes, [0, 0, 255]).allSatisfy { abs(Int($0) - $1) <= 1 }, "\(bytes)")
+        #expect(try OutputFinish(saver: "tiffsave", inputFormat: .float, castFormat: nil).apply(file).image.interpretation == .lab)
+    }
+
+    @Test func `floats without a white, and integers of 32 bits, are told in words`() throws {
+        #expect(try finish([0.5], .float, .blackAndWhite, input: .float).notes == ["its floats are data without a white: 'pngsave' keeps whole numbers from 0 to 255 of them; scale them before (linear: {a: ..., b: ...}), or write a .tif, .v or .pfm"])
+        #expect(try finish([0.5], .float, .blackAndWhite, saver: "tiffsave", input: .float).notes.isEmpty)
+        let (image, notes) = try finish([4_294_967_295], .uint, .blackAndWhite, input: .uint)
+        #expect(image.format == .ushort && notes == ["stored with 16 bits a sample, rounded, since 'pngsave' holds no more"])
+        #expect(try image.bytes() == [255, 255])
+    }
+
+    @Test func `a profile that is asked for by name is in the file, and one that the samples have left is not`() throws {
+        let wide = try Operation.image("icc_transform", ["in": .image(try pixel([1, 2, 3], .uchar, .srgb)), "input_profile": "srgb", "output_profile": "p3"])
+        #expect(try OutputMetadata(kept: .strip, saver: "pngsave", profileIsNamed: true).apply(wide).image.blob("icc-profile-data") != nil)
+        #expect(try OutputMetadata(kept: .strip, saver: "pngsave").apply(wide).image.blob("icc-profile-data") == nil)
+        for space in ["lab", "b-w"] {
+            let left = try Operation.image("colourspace", ["in": .image(wide), "space": .string(space)])
+            #expect(try OutputMetadata(kept: .keep, saver: "tiffsave").apply(left).image.blob("icc-profile-data") == nil, "\(space)")
+        }
+        let imported = try ManagedColour.marked(try Operation.image("icc_import", ["in": .image(wide), "embedded": true]))
+        #expect(try OutputFinish(saver: "pngsave", inputFormat: .uchar, castFormat: nil).apply(imported).image.blob("icc-profile-data") == nil)
     }
 }

@@ -49,9 +49,9 @@ import Vips
                 if isRun {
                     let planned = PlannedImage(index: 0, input: InputFile(path: folder("a.png"), folder: ""), outputs: [folder("out.png")], bytes: 0)
                     let context = ImageContext(memoryBudget: schedule.memoryPerImage(pipeline))
+                    defer { context.finish() }
                     let opened = try InputImage.open(OpenedFile(planned.input.path), session: session, context: context)
                     stages = try ImageJob(session: session, planned: planned, context: context) { _ in }.outputs(of: opened).first?.traces ?? []
-                    defer { context.finish() }
                 } else {
                     stages = try Explanation(input: folder("a.png"), session: session, schedule: schedule).stages
                 }

@@ -1,3 +1,4 @@
+import PipelineLanguage
 import Synchronization
 import Testing
 import Vips
@@ -114,5 +115,13 @@ import Vips
         }
         _ = try extended(source).bytes()
         #expect(count.pixels.load(ordering: .relaxed) == 300 * 200)
+    }
+
+    @Test func `colours under next to no alpha are not lost where white is 1`() throws {
+        let pixel: [Float] = [0.8, 0.4, 0.1, 0.002], samples = (0..<64).flatMap { _ in pixel }
+        let image = try Image.samples(samples.withUnsafeBytes { Array($0) }, width: 8, height: 8, bands: 4, format: .float, interpretation: .scrgb)
+        let result = try VipsStage.apply("gaussblur", ["in": .image(.previous), "sigma": .double(1)], primary: image, outputs: [], alpha: .auto) { _ in image }
+        let blurred = try #require(result.image)
+        #expect(zip(try blurred.floats(), samples).allSatisfy { abs($0 - $1) < 1e-3 * max($1, 1e-2) })
     }
 }

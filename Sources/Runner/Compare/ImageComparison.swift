@@ -55,6 +55,7 @@ public struct ImageComparison: Sendable {
                 a = try Self.cropped(a, border)
                 b = try Self.cropped(b, border)
             }
+            if a.hasAlpha, b.hasAlpha { (a, b) = try Self.visible(a, b) }
             (width, height, bands) = (a.width, a.height, a.bands)
             let full = pictures[0].pictureFullScale ?? 1
             let difference = try Operation.image("subtract", ["left": .image(a), "right": .image(b)])
@@ -141,6 +142,19 @@ public struct ImageComparison: Sendable {
         return (first, second)
     }
 
+    /// Both with no colour where neither has any that can be seen.
+    private static func visible(_ a: Image, _ b: Image) throws(VipsError) -> (Image, Image) {
+        func alpha(_ image: Image) throws(VipsError) -> Image { try Operation.image("extract_band", ["in": .image(image), "band": .int(image.bands - 1)]) }
+        let sum = try Operation.image("add", ["left": .image(try alpha(a)), "right": .image(try alpha(b))])
+        let isSeen = try Operation.image("relational_const", ["in": .image(sum), "relational": "more", "c": 0])
+        let share = try Operation.image("linear", ["in": .image(isSeen), "a": .doubles([1.0 / 255]), "b": .doubles([0])])
+        func masked(_ image: Image) throws(VipsError) -> Image {
+            let product = try Operation.image("multiply", ["left": .image(image), "right": .image(share)])
+            return try Operation.image("copy", ["in": .image(product), "interpretation": .string(image.interpretation.rawValue)])
+        }
+        return (try masked(a), try masked(b))
+    }
+
     private static func colours(_ image: Image) -> Int { image.bands - (image.hasAlpha ? 1 : 0) }
 
     /// With that many colour bands, and alpha where it is wanted.
@@ -159,7 +173,15 @@ public struct ImageComparison: Sendable {
 
     private static func sRGB(_ image: Image) throws(VipsError) -> Image {
         let isDeep = image.format != .uchar
-        if image.blob("icc-profile-data") != nil {
+        if let profile = image.blob("icc-profile-data") {
+            if ManagedColour.fits(profile, image), let white = image.pictureFullScale {
+                let isSame = ManagedColour.isSRGB(profile, bands: colours(image))
+                let shown = isSame ? image : try ColourConversion.between(profile, nil, bands: colours(image))?.applied(to: image, white: white, clips: true)
+                if let shown {
+                    // Floats of 65535, which is what is not of 8 bits is taken for.
+                    return try Operation.image("copy", ["in": .image(try linear(shown, 65535 / white)), "interpretation": .string(colours(image) == 1 ? "b-w" : "srgb")])
+                }
+            }
             return try Operation.image("icc_transform", ["in": .image(image), "output_profile": "srgb", "embedded": true, "depth": isDeep ? 16 : 8])
         }
         return try Operation.image("colourspace", ["in": .image(image), "space": .string(isDeep ? "rgb16" : "srgb")])

@@ -28,7 +28,7 @@ struct FinishedOutput {
             finish.bitDepth = OutputFinish.bitDepth(given)
             finish.takesPalette = saver.name == "gifsave" || given["palette"] == .bool(true)
             let finished = try finish.apply(settled)
-            let metadata = OutputMetadata(kept: output.metadata, saver: saver.name), described = try metadata.apply(finished.image)
+            let metadata = OutputMetadata(kept: output.metadata, saver: saver.name, profileIsNamed: profile.map { $0 != "srgb" } ?? false), described = try metadata.apply(finished.image)
             image = described.image
             for note in finished.notes + described.notes { context.note(note) }
             options = try VipsStage.options(given, of: saver.name).merging(metadata.options(saver)) { own, _ in own }

@@ -47,9 +47,5 @@ struct InputColour {
     /// sRGB, unspecified, and the camera curves and gammas that every reader shows as sRGB.
     private static let srgbTransfers: Set<Int> = [1, 2, 4, 5, 6, 13, 14, 15]
 
-    private static let displayP3: [UInt8]? = {
-        let black = try? Image.samples([0, 0, 0], width: 1, height: 1, bands: 3, format: .uchar, interpretation: .srgb)
-        guard let black, let there = try? Operation.image("icc_transform", ["in": .image(black), "input_profile": "srgb", "output_profile": "p3"]) else { return nil }
-        return there.blob(ManagedColour.profileField)
-    }()
+    private static let displayP3: [UInt8]? = try? ManagedColour.named("p3")
 }

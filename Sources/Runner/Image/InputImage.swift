@@ -82,10 +82,18 @@ struct InputImage {
     static func frames(of image: Image, _ colour: InputColour, isTurned: Bool) throws(VipsError) -> [Image] {
         var frames: [Image] = []
         // Pages first: turned as one tall image they would lie side by side.
-        for page in try split(image) { frames.append(try colour.applied(to: try decoded(page, isUpright: !isTurned))) }
+        for page in try split(image) { frames.append(try colour.applied(to: try described(try decoded(page, isUpright: !isTurned)))) }
         // Each was opened or made here.
         for frame in frames { frame.tagAsOpened() }
         return frames
+    }
+
+    /// The image with what libvips leaves unread: the white of a TIFF's Lab, and a resolution that EXIF alone says, as in WebP and AVIF.
+    private static func described(_ image: Image) throws(VipsError) -> Image {
+        let marked = image.string("vips-loader") == "tiffload" ? try ManagedColour.marked(image) : image
+        // A pixel in a millimetre is what libvips says where it knows of none.
+        guard image.xres == 1, image.yres == 1, let (x, y) = ExifResolution.ofImage(image) else { return marked }
+        return try Operation.image("copy", ["in": .image(marked), "xres": .double(x), "yres": .double(y)])
     }
 
     /// Packed formats taken apart, and the EXIF rotation applied.

@@ -37,16 +37,22 @@ struct OutputFinish {
                 notes.append("transparency laid on the saver's own background, since '\(saver)' holds no alpha")
             }
         }
-        if image.interpretation == .scrgb, !holdsFloat {
+        // libvips would take Lab of D50 for one of D65, and make 16 bits of what came from 8.
+        let isOtherSpace = [.lab, .labs, .lch, .cmc, .xyz, .yxy, .hsv].contains(image.interpretation) && !holdsAnything
+        if isOtherSpace { image = try ManagedColour.light(image) }
+        if image.interpretation == .scrgb, !holdsFloat || isOtherSpace {
             image = try Self.displayed(image)
             given = image
         }
         // Laid on a colour, a picture of integers is one of floats, on the same scale.
-        let white = pictureWhite(of: given), format = storedFormat(of: given)
-        let (converted, more) = try colour.apply(image, white: white)
+        let white = pictureWhite(of: given), format = isOtherSpace && inputFormat == .uchar ? .uchar : storedFormat(of: given)
+        let (converted, more) = try colour.apply(image, white: white, holdsInks: Self.holdsInks(saver))
         notes += more
-        if converted.interpretation == .cmyk, !Self.holdsInks(saver) { notes.append("converted from CMYK to sRGB, since '\(saver)' holds no CMYK") }
-        guard let white else { return (converted, notes) }
+        if image.interpretation == .cmyk, !Self.holdsInks(saver) { notes.append("converted from CMYK to sRGB, since '\(saver)' holds no CMYK") }
+        guard let white else {
+            if let note = dataNote(converted) { notes.append(note) }
+            return (converted, notes)
+        }
         let isReduced = isLessThanInput(format) && !isExact(result.interpretation == .scrgb ? result : given, in: format)
         if isReduced { notes.append(depthNote(format, of: given)) }
         if saver == "heifsave", format == .ushort {
@@ -74,13 +80,19 @@ struct OutputFinish {
     private func storedFormat(of image: Image) -> BandFormat {
         guard let white = pictureWhite(of: image) else { return image.format }
         let holdsEightBits = Self.holdsEightBits(saver) || bitDepth ?? 16 <= 8
-        if image.format == .ushort { return holdsEightBits ? .uchar : .ushort }
+        if image.format == .ushort || image.format == .uint && !holdsAnything { return holdsEightBits ? .uchar : .ushort }
         guard image.format.isFloat else { return image.format }
         if holdsFloat, castFormat?.isFloat == true || (inputFormat.isFloat && castFormat == nil) { return image.format }
         if holdsEightBits { return .uchar }
         // A format without floats still holds 16 bits of one.
         let isDeep = white > 255 || (inputFormat.isFloat && castFormat?.isInteger != true)
         return isDeep ? .ushort : .uchar
+    }
+
+    /// What a file of integers makes of numbers that have no white.
+    private func dataNote(_ image: Image) -> String? {
+        guard image.format.isFloat, !holdsFloat, [.multiband, .blackAndWhite, .matrix, .fourier, .histogram].contains(image.interpretation) else { return nil }
+        return "its floats are data without a white: '\(saver)' keeps whole numbers from 0 to 255 of them; scale them before (linear: {a: ..., b: ...}), or write a .tif, .v or .pfm"
     }
 
     private func isLessThanInput(_ format: BandFormat) -> Bool {
@@ -154,6 +166,9 @@ struct OutputFinish {
     private var holdsFloat: Bool {
         ["tiffsave", "vipssave", "fitssave", "rawsave", "radsave", "matrixsave", "csvsave", "jxlsave", "openexrsave"].contains(saver) || (saver == "ppmsave" && fileExtension == ".pfm")
     }
+
+    /// Whether numbers of any kind go into the file as they are.
+    private var holdsAnything: Bool { ["tiffsave", "vipssave", "fitssave", "rawsave", "matrixsave", "csvsave"].contains(saver) }
 
     static func holdsEightBits(_ saver: String) -> Bool {
         ["jpegsave", "webpsave", "gifsave"].contains(saver)

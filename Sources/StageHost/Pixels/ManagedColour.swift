@@ -5,9 +5,9 @@ public import Vips
 
 /// Colours on their way through stages that know sRGB only, which networks and most plug-ins do.
 ///
-/// A picture with another profile is brought to sRGB before the first such stage, at 16 bits whatever its depth, and remembers its own profile in a header field; it stays in sRGB
-/// until it is saved, and is brought back then. So a row of networks is converted once, and a picture stored as Display P3 gives what the same picture stored as sRGB does. Colours
-/// outside sRGB are clipped on the way, as every program does that hands such pictures to a network.
+/// A picture with another profile is brought to sRGB before the first such stage, in floats where its profile is one of curves and a matrix, else at 16 bits, and remembers its own
+/// profile in a header field; it stays in sRGB until it is saved, and is brought back then. So a row of networks is converted once, and a picture stored as Display P3 gives what the
+/// same picture stored as sRGB does. Colours outside sRGB are clipped on the way, as every program does that hands such pictures to a network.
 public enum ManagedColour {
     /// The profile that the input had, while the image is in sRGB.
     static let field = "aquatint-origin-profile"
@@ -21,21 +21,50 @@ public enum ManagedColour {
         guard let profile = image.blob(profileField), fits(profile, image), case .picture(let white) = PictureScale(of: image), white == 255 || white == 65535,
               !isSRGB(profile, bands: image.bands) else { return image }
         do {
-            let source = try deep(image, white)
-            var converted = try Operation.image("icc_transform", ["in": .image(source), "output_profile": "srgb", "embedded": true, "depth": 16, "intent": .string(intent(from: profile))])
-            // A grey picture's colours are all grey.
-            if image.bands == 1 { converted = try Operation.image("extract_band", ["in": .image(converted), "band": 1]) }
-            let float = try scaled(converted, white / 65535)
-            let typed = try Operation.image("copy", ["in": .image(float), "interpretation": image.bands == 1 ? "b-w" : "srgb"])
+            let converted = try converted(image, from: profile, white)
+            let typed = try Operation.image("copy", ["in": .image(converted), "interpretation": image.bands == 1 ? "b-w" : "srgb"])
             // CMYK has no way back that more than a few formats could hold, and some profiles have none at all.
             let origin: FieldValue? = image.bands <= 3 && isReversible(profile, bands: image.bands) ? .blob(profile) : nil
             // The profile of three bands says nothing of one.
-            let own = image.bands == 1 ? nil : typed.blob(profileField)
+            let own = image.bands == 1 ? nil : srgbProfile
             return try typed.settingFields([(PictureScale.field, .double(white)), (field, origin), (profileField, own.map { .blob($0) })])
         } catch {
             throw .vips(error)
         }
     }
+
+    /// Colours of a profile as sRGB's, clipped to those: floats on the same scale.
+    private static func converted(_ image: Image, from profile: [UInt8], _ white: Double) throws(VipsError) -> Image {
+        if let conversion = ColourConversion.between(profile, nil, bands: image.bands) { return try conversion.applied(to: image, white: white, clips: true) }
+        let source = try deep(image, white)
+        var converted = try Operation.image("icc_transform", ["in": .image(source), "output_profile": "srgb", "embedded": true, "depth": 16, "intent": .string(intent(from: profile))])
+        // A grey picture's colours are all grey.
+        if image.bands == 1 { converted = try Operation.image("extract_band", ["in": .image(converted), "band": 1]) }
+        return try scaled(converted, white / 65535)
+    }
+
+    /// libvips' own; nil where it was built without lcms.
+    public static let srgbProfile: [UInt8]? = try? named("srgb")
+
+    /// The bytes of a profile.
+    ///
+    /// - Parameter name: one of libvips' built-in profiles (`srgb`, `p3`, `cmyk`), or a path.
+    /// - Throws: where there is no such file, or one too large for a profile.
+    public static func named(_ name: String) throws(VipsError) -> [UInt8] {
+        if ["srgb", "p3", "cmyk"].contains(name) {
+            let black = try Image.samples([0, 0, 0], width: 1, height: 1, bands: 3, format: .uchar, interpretation: .srgb)
+            let there = try Operation.image("icc_transform", ["in": .image(black), "input_profile": "srgb", "output_profile": .string(name)])
+            guard let bytes = there.blob(profileField) else { throw VipsError(message: "libvips has no profile '\(name)': it was built without lcms") }
+            return bytes
+        }
+        guard let file = FileHandle(forReadingAtPath: name) else { throw VipsError(message: "there is no profile '\(name)'; libvips has srgb, p3 and cmyk") }
+        defer { try? file.close() }
+        guard let bytes = try? file.read(upToCount: mostProfileBytes + 1), bytes.count <= mostProfileBytes else { throw VipsError(message: "'\(name)' is no profile: it cannot be read, or is too large for one") }
+        return Array(bytes)
+    }
+
+    /// The largest printer profiles take some 10 MB.
+    private static let mostProfileBytes = 64 << 20
 
     /// Whether the profile is one of the space that the samples are in: stages change that, and leave the profile.
     public static func fits(_ profile: [UInt8], _ image: Image) -> Bool {
@@ -45,6 +74,16 @@ public enum ManagedColour {
         case ("GRAY"?, .blackAndWhite), ("GRAY"?, .grey16): colours == 1
         case ("CMYK"?, .cmyk): colours == 4
         default: false
+        }
+    }
+
+    /// Whether the samples are certainly not in the profile's space: a profile of RGB with grey, or with Lab. What has bands alone to say may be in it.
+    public static func contradicts(_ profile: [UInt8], _ image: Image) -> Bool {
+        guard let space = ProfileHeader(profile)?.space else { return false }
+        return switch image.interpretation {
+        case .lab, .labs, .labq, .lch, .cmc, .xyz, .yxy, .hsv: true
+        case .srgb, .rgb, .rgb16, .blackAndWhite, .grey16, .cmyk: !fits(profile, image)
+        default: ["RGB ": 3, "GRAY": 1, "CMYK": 4][space].map { $0 != image.bands - (image.hasAlpha ? 1 : 0) } ?? false
         }
     }
 
@@ -82,19 +121,31 @@ public enum ManagedColour {
         let colours = image.bands - (image.hasAlpha ? 1 : 0)
         let isGrey = ProfileHeader(profile)?.space == "GRAY"
         // Stages have made something else of it: three colours of grey, one band of three.
-        guard case .picture(let white) = PictureScale(of: image), colours == (isGrey ? 1 : 3), let file = ProfileFiles.path(of: profile) else { return plain }
-        let (first, alpha) = try split(plain, colours)
-        var source = try deep(first, white)
-        if isGrey { source = try Operation.image("colourspace", ["in": .image(source), "space": "rgb16", "source_space": "grey16"]) }
-        let converted = try Operation.image("icc_transform", ["in": .image(source), "input_profile": "srgb", "output_profile": .string(file), "depth": 16])
-        let format = image.format.rawValue
-        // Rounded where the image holds integers: a cast truncates.
-        var result = try Operation.image("linear", ["in": .image(converted), "a": .doubles([white / 65535]), "b": .doubles([image.format.isFloat ? 0 : 0.5])])
-        result = try Operation.image("cast", ["in": .image(result), "format": .string(format)])
-        if let alpha { result = try Operation.image("bandjoin", ["in": .images([result, alpha])]) }
-        let typed = try Operation.image("copy", ["in": .image(result), "interpretation": .string(image.interpretation.rawValue)])
-        return try typed.settingFields([(PictureScale.field, .double(white)), (profileField, .blob(profile))])
+        guard case .picture(let white) = PictureScale(of: image), colours == (isGrey ? 1 : 3) else { return plain }
+        let back: Image
+        if let conversion = ColourConversion.between(nil, profile, bands: colours) {
+            back = try conversion.applied(to: plain, white: white, clips: false)
+        } else {
+            guard let file = ProfileFiles.path(of: profile) else { return plain }
+            let (first, alpha) = try split(plain, colours)
+            var source = try deep(first, white)
+            if isGrey { source = try Operation.image("colourspace", ["in": .image(source), "space": "rgb16", "source_space": "grey16"]) }
+            let converted = try scaled(try Operation.image("icc_transform", ["in": .image(source), "input_profile": "srgb", "output_profile": .string(file), "depth": 16]), white / 65535)
+            back = if let alpha { try Operation.image("bandjoin", ["in": .images([converted, alpha])]) } else { converted }
+        }
+        return try stored(back, as: image, white).settingFields([(profileField, .blob(profile))])
     }
+
+    /// Floats as samples like those of another image, of the same scale.
+    private static func stored(_ image: Image, as original: Image, _ white: Double) throws(VipsError) -> Image {
+        // Rounded where the image holds integers: a cast truncates.
+        let rounded = original.format.isFloat ? image : try Operation.image("linear", ["in": .image(image), "a": .doubles([1]), "b": .doubles([0.5])])
+        let cast = try Operation.image("cast", ["in": .image(rounded), "format": .string(original.format.rawValue)])
+        return try Operation.image("copy", ["in": .image(cast), "interpretation": .string(original.interpretation.rawValue)]).settingFields([(PictureScale.field, .double(white))])
+    }
+
+    /// The profile as a file, which libvips wants for what it converts to; nil where it cannot be written.
+    static func file(of profile: [UInt8]) -> String? { ProfileFiles.path(of: profile) }
 
     /// Of 16 bits, alpha with it.
     ///
@@ -119,16 +170,52 @@ public enum ManagedColour {
     /// Removes what was written beside pictures: at the end of a process that has no temporary folder of its own.
     public static func removeFiles() { ProfileFiles.removeAll() }
 
+    // MARK: Lab and XYZ
+
+    /// On Lab and XYZ that say what colours are, whatever profile the picture came with: the white that they are of, 50 or 65 for D50 or D65.
+    ///
+    /// Lab of ICC profiles and of TIFF files is of D50 (ICC.1:2022, 6.3.4.3; Adobe's technical notes on TIFF 6.0); that of libvips' own conversions, and XYZ of its `icc_import`, of D65.
+    static let whiteField = "aquatint-white"
+
+    /// The image with that mark where it is of Lab or XYZ, as a TIFF file or `icc_import` has given it; another as it is.
+    public static func marked(_ image: Image) throws(VipsError) -> Image {
+        let whites: [Interpretation: Int] = [.lab: 50, .labs: 50, .xyz: 65]
+        return try whites[image.interpretation].map { white throws(VipsError) in try image.settingFields([(whiteField, .int(white))]) } ?? image
+    }
+
+    /// The image without it: where libvips has converted colours, it has taken them for those of sRGB.
+    static func unmarked(_ image: Image) throws(StageError) -> Image {
+        guard image.fields.contains(whiteField) else { return image }
+        do { return try image.settingFields([(whiteField, nil)]) } catch { throw .vips(error) }
+    }
+
+    /// Lab, XYZ and their like as light of sRGB's primaries.
+    public static func light(_ image: Image) throws(VipsError) -> Image {
+        guard let mark = image.int(whiteField) else { return try Operation.image("colourspace", ["in": .image(image), "space": "scrgb"]) }
+        // What they came from says nothing of them any more.
+        let plain = try image.settingFields([(whiteField, nil), (profileField, nil)])
+        guard mark == 50, [.lab, .labs].contains(image.interpretation), image.bands - (image.hasAlpha ? 1 : 0) == 3, let back = MatrixProfile.srgb.matrix.inverse else { return try light(plain) }
+        let (bands, alpha) = try split(plain, 3)
+        var colours = bands
+        if image.interpretation == .labs { colours = try Operation.image("LabS2Lab", ["in": .image(colours)]) }
+        colours = try Operation.image("Lab2XYZ", ["in": .image(colours), "temp": .doubles([96.42, 100, 82.49])])
+        let matrix = try Image.matrix(back.rows.map { $0.map { $0 / 100 } })
+        var result = try Operation.image("cast", ["in": .image(try Operation.image("recomb", ["in": .image(colours), "m": .image(matrix)])), "format": "float"])
+        // libvips' alpha is one of 255 there, and of 1 in light.
+        if let alpha { result = try Operation.image("bandjoin", ["in": .images([result, try scaled(alpha, 1.0 / 255)])]) }
+        return try Operation.image("copy", ["in": .image(result), "interpretation": "scrgb"])
+    }
+
     // MARK: which profiles are sRGB
 
     private static let verdicts = Mutex<[String: Bool]>([:])
 
-    /// Whether the profile gives the colours that sRGB gives, within half a code value of 8 bits on a grid of colours: there are dozens of files that say sRGB.
-    static func isSRGB(_ profile: [UInt8], bands: Int) -> Bool {
+    /// Whether the profile gives the colours that sRGB gives, within one and a half code values of 8 bits on a grid of colours: there are dozens of files that say sRGB, with roundings of their own, libvips' own with 1.4.
+    public static func isSRGB(_ profile: [UInt8], bands: Int) -> Bool {
         // Asked of a profile of another space, libvips would say something of its own default.
         guard let key = Self.key(profile, bands) else { return false }
         if let known = verdicts.withLock({ $0[key] }) { return known }
-        let found = (try? largestShift(profile, bands: bands)).map { $0 <= 128 } ?? false
+        let found = (try? largestShift(profile, bands: bands)).map { $0 <= 1.5 } ?? false
         verdicts.withLock { verdicts in
             if verdicts.count > 256 { verdicts.removeAll() }
             verdicts[key] = found
@@ -146,6 +233,8 @@ public enum ManagedColour {
 
     /// Whether colours that came from the profile can go back to it: that of a JPEG in XYB has nothing but a stopgap for the way back.
     private static func isReversible(_ profile: [UInt8], bands: Int) -> Bool {
+        // Its curves rise, and its matrix can be turned round.
+        if ColourConversion.between(nil, profile, bands: bands) != nil { return true }
         guard let key = Self.key(profile, bands) else { return false }
         if let known = reversals.withLock({ $0[key] }) { return known }
         let found = (try? medianLoss(profile, bands: bands)).map { $0 < 1500 } ?? false
@@ -174,8 +263,8 @@ public enum ManagedColour {
         return losses.isEmpty ? 65535 : losses.sorted()[losses.count / 2]
     }
 
-    /// The largest difference, of 65535, between colours in the profile and the same numbers in sRGB.
-    private static func largestShift(_ profile: [UInt8], bands: Int) throws(VipsError) -> Int {
+    /// The largest difference, in code values of 8 bits, between colours in the profile and the same numbers in sRGB.
+    private static func largestShift(_ profile: [UInt8], bands: Int) throws(VipsError) -> Double {
         let levels = stride(from: 0, through: 255, by: 51).map { UInt8($0) }
         var samples: [UInt8] = []
         if bands == 1 {
@@ -184,16 +273,9 @@ public enum ManagedColour {
             for red in levels { for green in levels { for blue in levels { samples += [red, green, blue] } } }
         }
         let image = try Image.samples(samples, width: samples.count / bands, height: 1, bands: bands, format: .uchar, interpretation: bands == 1 ? .blackAndWhite : .srgb)
-        let tagged = try image.settingFields([(profileField, .blob(profile))])
-        let converted = try Operation.image("icc_transform", ["in": .image(tagged), "output_profile": "srgb", "embedded": true, "depth": 16, "intent": .string(intent(from: profile))])
-        let bytes = try converted.bytes()
-        var largest = 0
-        for index in 0..<min(bytes.count / 2, samples.count / bands * 3) {
-            let value = Int(bytes[2 * index]) | Int(bytes[2 * index + 1]) << 8
-            let original = bands == 1 ? samples[index / 3] : samples[index]
-            largest = max(largest, abs(value - Int(original) * 257))
-        }
-        return largest
+        let shown = try converted(try image.settingFields([(profileField, .blob(profile))]), from: profile, 255)
+        let shift = try Operation.image("abs", ["in": .image(try Operation.image("subtract", ["left": .image(shown), "right": .image(image)]))])
+        return try Operation.call("max", ["in": .image(shift)])["out"]?.doubleValue ?? .infinity
     }
 }
 
@@ -201,11 +283,14 @@ public enum ManagedColour {
 struct ProfileHeader {
     /// `RGB `, `GRAY`, `CMYK`, ...
     let space: String
+    /// What colours it leads to: `XYZ ` or `Lab `.
+    let connection: String
 
     /// nil for bytes that are no profile.
     init?(_ profile: [UInt8]) {
         guard profile.count >= 128, profile[36..<40].elementsEqual("acsp".utf8) else { return nil }
         space = String(decoding: profile[16..<20], as: UTF8.self)
+        connection = String(decoding: profile[20..<24], as: UTF8.self)
     }
 
     /// Where a tag's data begins; nil where there is none. Whatever the bytes say.

@@ -88,5 +88,7 @@ extension Image {
     }
 
     /// The header fields that the host rides on, and no file is to have.
-    public static var hostFields: [String] { [PictureScale.field, WholeSamples.field, ManagedColour.field, GreyPicture.field, ExtendedColours.field, UncachedPixels.field] }
+    public static var hostFields: [String] {
+        [PictureScale.field, WholeSamples.field, ManagedColour.field, ManagedColour.whiteField, GreyPicture.field, ExtendedColours.field, UncachedPixels.field]
+    }
 }

@@ -25,8 +25,8 @@ struct PixelDoor: Sendable {
 
     /// A picture with another profile in sRGB, where the stage says that it wants that, or grey.
     private static func managed(_ image: Image, _ spaces: Set<PluginImage.Space>) throws(StageError) -> Image {
-        guard spaces.contains(.srgb) || spaces.contains(.grey), !spaces.contains(.any), !image.hasAlpha else { return image }
-        return try ManagedColour.inSRGB(image)
+        guard spaces.contains(.srgb) || spaces.contains(.grey), !spaces.contains(.any) else { return image }
+        return try ManagedColour.joining(image)
     }
 
     /// Brings a picture into the first space of the stage's that it can be in without loss.

@@ -1,11 +1,14 @@
 internal import Foundation
 
 /// How code values stand for light: from 0...1 to 0...1 and back. Below black it goes on as its mirror image, since resampling swings there.
-enum ToneCurve: Sendable {
+enum ToneCurve: Sendable, Equatable {
     /// IEC 61966-2-1.
     case srgb
     /// The light at equally spaced code values, rising.
     case table([Float])
+
+    /// Code values that are light.
+    static let linear = ToneCurve.table([0, 1])
 
     func light(_ value: Float) -> Float {
         if value < 0 { return -light(-value) }
@@ -24,6 +27,10 @@ enum ToneCurve: Sendable {
         switch self {
         case .srgb: return light <= 0.0031308 ? 12.92 * light : 1.055 * powf(light, 1 / 2.4) - 0.055
         case .table(let table):
+            // Of several code values that are as dark as can be, the first.
+            guard light > table[0] else { return 0 }
+            let end = table.count - 1, top = table[end] - table[end - 1]
+            if light >= table[end] { return top > 0 ? 1 + (light - table[end]) / top / Float(end) : 1 }
             var low = 0, high = table.count - 1
             while high - low > 1 {
                 let middle = (low + high) / 2

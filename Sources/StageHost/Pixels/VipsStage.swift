@@ -55,10 +55,12 @@ public enum VipsStage {
             let white = PictureScale(of: input).white ?? input.double(PictureScale.field) ?? 255
             // What libvips would give: a convolution of integers may well be floats below zero.
             let format = try split(call(nickname, converted, [])).image?.format ?? input.format
-            converted[main] = .image(try unary("premultiply", input, ["max_alpha": .double(white)]))
+            // libvips takes an alpha below 0.01 for none, whatever its scale is.
+            let stretch = white <= 1 && input.format.isFloat ? 65535 / white : 1
+            converted[main] = .image(try unary("premultiply", try alphaScaled(input, stretch), ["max_alpha": .double(white * stretch)]))
             var result = try split(call(nickname, converted, outputs))
             if let image = result.image {
-                var colours = try unary("unpremultiply", image, ["max_alpha": .double(white)])
+                var colours = try alphaScaled(try unary("unpremultiply", image, ["max_alpha": .double(white * stretch)]), 1 / stretch)
                 // A cast cuts the fraction off, and a surface of one colour would come back a level darker.
                 if format.isInteger { colours = try unary("round", colours, ["round": "rint"]) }
                 result.image = try unary("cast", colours, ["format": .string(format.rawValue)])
@@ -84,6 +86,11 @@ public enum VipsStage {
         } catch {
             throw .host("\(error)")
         }
+    }
+
+    private static func alphaScaled(_ image: Image, _ factor: Double) throws(StageError) -> Image {
+        guard factor != 1 else { return image }
+        return try unary("linear", image, ["a": .doubles(Array(repeating: 1, count: image.bands - 1) + [factor]), "b": .doubles(Array(repeating: 0, count: image.bands))])
     }
 
     /// Puts an alpha band of the scale of `original` back behind colours that may have another format by now.

@@ -1,4 +1,5 @@
 internal import PipelineLanguage
+internal import StageHost
 internal import Synchronization
 internal import Vips
 
@@ -8,6 +9,8 @@ internal import Vips
 struct OutputMetadata {
     let kept: KeptMetadata
     let saver: String
+    /// Whether the pipeline names the profile that the picture has: then it is in the file, whatever is stripped.
+    var profileIsNamed = false
 
     /// - Returns: the image to save, and what could not be kept of what it says.
     func apply(_ original: Image) throws(VipsError) -> (image: Image, notes: [String]) {
@@ -28,6 +31,8 @@ struct OutputMetadata {
         }
         let fields = image.fields
         var changes: [(name: String, value: FieldValue?)] = fields.filter { !isWanted($0) }.map { ($0, nil) }
+        // A stage may have left the profile's space, as `icc_import` and `colourspace` do: readers would take the numbers for what they are not.
+        if let profile = image.blob(Self.profile), ManagedColour.contradicts(profile, image) { changes.append((Self.profile, nil)) }
         changes += size(image, fields)
         if kept.has(.xmp), let bytes = image.blob(Self.xmp), bytes.count > XMPPacket.most {
             notes.append("its XMP data (\(bytes.count) bytes) was left out, since nothing of more than \(XMPPacket.most >> 20) MiB is gone through for what is no longer so")
@@ -47,7 +52,8 @@ struct OutputMetadata {
                 changes.append((field, nil))
                 continue
             }
-            if cleaned != bytes { changes.append((field, .blob(cleaned))) }
+            let fitted = field == Self.iptc ? fitted(cleaned) : cleaned
+            if fitted != bytes { changes.append((field, .blob(fitted))) }
         }
         return (changes.isEmpty ? image : try image.settingFields(changes), notes)
     }
@@ -57,10 +63,23 @@ struct OutputMetadata {
         guard kept != .keep else { return [:] }
         // `strip` became `keep` in libvips 8.15.
         if description.parameter("keep") != nil {
-            let names = KeptMetadata.Kind.allCases.filter { $0 != .gps && kept.has($0) }.map(\.rawValue)
+            let names = KeptMetadata.Kind.allCases.filter { $0 != .gps && (kept.has($0) || $0 == .icc && profileIsNamed) }.map(\.rawValue)
             return ["keep": .string(names.isEmpty ? "none" : names.joined(separator: "|"))]
         }
-        return kept == .strip && description.parameter("strip") != nil ? ["strip": true] : [:]
+        // The savers' own would take the profile along.
+        return kept == .strip && !profileIsNamed && description.parameter("strip") != nil ? ["strip": true] : [:]
+    }
+
+    /// IPTC in the form that the saver's format has: blocks of Photoshop in a JPEG, bare data sets in a TIFF.
+    private func fitted(_ iptc: [UInt8]) -> [UInt8] {
+        switch saver {
+        case "jpegsave": return IPTCRecords(iptc).areRecords ? PhotoshopResources.holding(iptc) : iptc
+        case "tiffsave":
+            let records = IPTCRecords(iptc).areRecords ? iptc : PhotoshopResources(iptc).records ?? iptc
+            // libvips 8.14 gives libtiff a quarter of the count, which that takes for one of bytes; others write the zeros, which every reader passes over.
+            return records + [UInt8](repeating: 0, count: 3 * records.count)
+        default: return iptc
+        }
     }
 
     // MARK: fields
@@ -86,14 +105,24 @@ struct OutputMetadata {
         case Self.xmp: kept.has(.xmp)
         case _ where field.hasPrefix("heif-mime-"): false
         case Self.iptc, Self.photoshop: kept.has(.iptc)
-        case Self.profile: kept.has(.icc)
+        case Self.profile: kept.has(.icc) || profileIsNamed
+        case _ where field.hasPrefix("png-comment-"): isWantedText(field.lowercased())
         case _ where Self.others.contains(where: field.hasPrefix): kept.has(.other)
         default: true
         }
     }
 
+    /// A text of a PNG may be another form of EXIF, XMP or IPTC, which nobody takes the place out of.
+    private func isWantedText(_ name: String) -> Bool {
+        let forms: [(String, KeptMetadata.Kind)] = [("raw profile type exif", .exif), ("raw profile type app1", .exif), ("exif:", .exif), ("raw profile type xmp", .xmp), ("xml:com.adobe.xmp", .xmp),
+                                                    ("raw profile type iptc", .iptc), ("raw profile type 8bim", .iptc)]
+        guard let kind = forms.first(where: { name.contains($0.0) })?.1 else { return kept.has(.other) && (kept.has(.gps) || !name.contains("gps")) }
+        let isSafe = kept.has(.gps) || name.contains("exif:") && !name.contains("gps")
+        return kept.has(.other) && kept.has(kind) && isSafe
+    }
+
     private static let others = [
-        "png-comment-", "jpeg-comment", "gif-comment", "image-description", "pdf-", "svg-", "openslide.", "magick-", "fits-", "exr-", "tiff-comment", "history", "mat-",
+        "jpeg-comment", "gif-comment", "image-description", "pdf-", "svg-", "openslide.", "magick-", "fits-", "exr-", "tiff-comment", "history", "mat-",
     ]
 
     /// The tags in which EXIF repeats the picture's size. libvips sets those of IFD 2, where they are.

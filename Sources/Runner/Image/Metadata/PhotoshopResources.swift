@@ -12,6 +12,21 @@ struct PhotoshopResources {
     /// IPTC's data sets.
     private static let iptc = 0x0404
 
+    /// A block that holds data sets of IPTC alone, with its heading.
+    static func holding(_ records: [UInt8]) -> [UInt8] {
+        heading + signature + [0x04, 0x04, 0, 0] + (0..<4).map { UInt8(truncatingIfNeeded: records.count >> (24 - 8 * $0)) } + records + (records.count % 2 == 1 ? [0] : [])
+    }
+
+    /// The data sets of IPTC; nil where there are none, or the blocks do not fit together.
+    var records: [UInt8]? {
+        var index = bytes.starts(with: Self.heading) ? Self.heading.count : 0
+        while let content = content(of: index) {
+            if id(at: index) == Self.iptc { return Array(bytes[content]) }
+            index = content.upperBound + content.count % 2
+        }
+        return nil
+    }
+
     /// The same without the resources of some ids; bytes that hold none to change come back as they are, whatever they are.
     ///
     /// - Parameter keepsPlace: whether IPTC's data sets keep what names a place.

@@ -27,16 +27,23 @@ struct XMPPacket {
         var values = ["tiff:ImageWidth": width, "tiff:ImageLength": height, "exif:PixelXDimension": width, "exif:PixelYDimension": height]
         if isUpright { values["tiff:Orientation"] = 1 }
         rewrite(values, without: Self.stale + Self.gainMap + (keepsPlace ? [] : Self.place))
-        return keepsPlace || first("GPS", in: bytes.indices) == nil
+        return keepsPlace || !namesPlace
     }
 
     /// `Container:Directory` lists the pictures that follow in the file.
     private static let stale = ["xmp:Thumbnails", "xap:Thumbnails", "Container:Directory"]
     private static let gainMap = ["hdrgm:", "HDRGainMap:"]
     private static let place = [
-        "exif:GPS", "photoshop:City", "photoshop:State", "photoshop:Country", "Iptc4xmpCore:Location", "Iptc4xmpCore:CountryCode", "Iptc4xmpExt:LocationShown",
+        "photoshop:City", "photoshop:State", "photoshop:Country", "Iptc4xmpCore:Location", "Iptc4xmpCore:CountryCode", "Iptc4xmpExt:LocationShown",
         "Iptc4xmpExt:LocationCreated",
-    ]
+    ] + ["exif", "drone-dji", "drone-parrot", "Camera"].flatMap { space in ["GPS", "Gps", "gps"].map { "\(space):\($0)" } }
+
+    /// Whether `GPS` stands anywhere, in any case of letters.
+    private var namesPlace: Bool {
+        let wanted = Array("gps".utf8)
+        guard bytes.count >= wanted.count else { return false }
+        return bytes.withUnsafeBufferPointer { bytes in (0...bytes.count - wanted.count).contains { place in (0..<wanted.count).allSatisfy { bytes[place + $0] | 0x20 == wanted[$0] } } }
+    }
 
     private mutating func rewrite(_ values: [String: Int], without prefixes: [String]) {
         var result: [UInt8] = [], done = 0
