@@ -15,12 +15,19 @@ public final class ColourConversion: Sendable {
     private let known = Mutex<[BandFormat: Light]>([:])
 
     /// nil for profiles of which one is grey and the other is not.
-    init?(from source: MatrixProfile, to target: MatrixProfile) {
+    convenience init?(from source: MatrixProfile, to target: MatrixProfile) {
         guard source.curves.count == target.curves.count, let inverse = target.matrix.inverse else { return nil }
+        self.init(source, inverse * source.matrix, target.curves)
+    }
+
+    /// Light of sRGB's primaries as sRGB.
+    static let ofLight = ColourConversion(.light, .unit, MatrixProfile.srgb.curves)
+
+    private init(_ source: MatrixProfile, _ matrix: Matrix3, _ curves: [ToneCurve]) {
         self.source = source
         bands = source.curves.count
-        matrix = (inverse * source.matrix).rows.joined().map { Float($0) }
-        back = Self.perBand(target.curves) { curve in CurveTable(curve.value) }
+        self.matrix = matrix.rows.joined().map { Float($0) }
+        back = Self.perBand(curves) { curve in CurveTable(curve.value) }
     }
 
     // MARK: which there are
