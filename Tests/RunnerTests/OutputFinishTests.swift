@@ -221,7 +221,12 @@ import Vips
         #expect(try finish([0.5], .float, .blackAndWhite, input: .float).notes == ["its floats are data without a white: 'pngsave' keeps whole numbers from 0 to 255 of them; scale them before (linear: {a: ..., b: ...}), or write a .tif, .v or .pfm"])
         #expect(try finish([0.5], .float, .blackAndWhite, saver: "tiffsave", input: .float).notes.isEmpty)
         let (image, notes) = try finish([4_294_967_295], .uint, .blackAndWhite, input: .uint)
-        #expect(image.format == .ushort && notes == ["stored with 16 bits a sample, rounded, since 'pngsave' holds no more"])
+        let advice = "scale them before (linear: {a: ..., b: ...}), or write a .tif"
+        #expect(image.format == .ushort && notes == ["stored with 16 bits a sample, rounded, since 'pngsave' holds no more",
+                                                     "4294967295 is taken for the white of its integers: numbers that end far below come out black; \(advice)"])
+        #expect(try finish([5], .int, .blackAndWhite, input: .int).notes == ["its integers have a sign and no white: 'pngsave' keeps those from 0 to 255; \(advice)"])
+        #expect(try finish([5], .short, .grey16, input: .short).notes == ["its integers have a sign, and 'pngsave' makes 0 of those below; \(advice)"])
+        #expect(try finish([5], .short, .grey16, saver: "tiffsave", input: .short).notes.isEmpty)
         #expect(try image.bytes() == [255, 255])
     }
 

@@ -122,6 +122,16 @@ import Vips
         #expect(free[8] > 1.5 && abs(free[12] + 0.5) < 1e-3 && abs(clipped[8] - 1) < 1e-6 && clipped[12] == 0)
     }
 
+    @Test func `Lab comes to networks as sRGB in floats, by the white that it is of`() throws {
+        let samples: [Float] = [53.585, 0, 0, 53.6, 0, 0]
+        let lab = try Image.samples(samples.withUnsafeBytes { Array($0) }, width: 2, height: 1, bands: 3, format: .float, interpretation: .lab)
+        for image in [lab, try ManagedColour.marked(lab)] {
+            let shown = try ManagedColour.shown(image), values = try shown.floats()
+            #expect(shown.format == .float && shown.pictureFullScale == 255 && shown.interpretation == .srgb)
+            #expect(values.prefix(3).allSatisfy { abs($0 - 128) < 0.05 } && values[3] > values[0] + 0.01, "\(values)")
+        }
+    }
+
     @Test func `a table of a curve is as good as the curve`() {
         let table = CurveTable(ToneCurve.srgb.value)
         table.withLookup { look in

@@ -55,6 +55,7 @@ struct OutputFinish {
         }
         let isReduced = isLessThanInput(format) && !isExact(result.interpretation == .scrgb ? result : given, in: format)
         if isReduced { notes.append(depthNote(format, of: given)) }
+        if let note = integerNote(given) { notes.append(note) }
         if saver == "heifsave", format == .ushort {
             // 12 is libvips' own default for more than 8.
             notes.append(bitDepth.map { "stored with \($0) bits a sample, as the saver's options say" } ?? "stored with 12 bits a sample, since '\(saver)' holds no more")
@@ -93,6 +94,18 @@ struct OutputFinish {
     private func dataNote(_ image: Image) -> String? {
         guard image.format.isFloat, !holdsFloat, [.multiband, .blackAndWhite, .matrix, .fourier, .histogram].contains(image.interpretation) else { return nil }
         return "its floats are data without a white: '\(saver)' keeps whole numbers from 0 to 255 of them; scale them before (linear: {a: ..., b: ...}), or write a .tif, .v or .pfm"
+    }
+
+    /// What a picture format makes of integers that are none of a picture's.
+    private func integerNote(_ image: Image) -> String? {
+        guard !holdsAnything else { return nil }
+        let advice = "scale them before (linear: {a: ..., b: ...}), or write a .tif"
+        switch image.format {
+        case .uint: return "4294967295 is taken for the white of its integers: numbers that end far below come out black; \(advice)"
+        case .int: return "its integers have a sign and no white: '\(saver)' keeps those from 0 to 255; \(advice)"
+        case .short, .char: return "its integers have a sign, and '\(saver)' makes 0 of those below; \(advice)"
+        default: return nil
+        }
     }
 
     private func isLessThanInput(_ format: BandFormat) -> Bool {

@@ -70,7 +70,7 @@ struct NetworkStageImage: Sendable {
         switch image.interpretation {
         case .lab, .labs, .labq, .lch, .cmc, .xyz, .yxy, .hsv, .cmyk:
             note("converted from \(image.interpretation.rawValue) to sRGB for '\(stage)'")
-            do { return try VipsStage.unary("colourspace", try ManagedColour.light(image), ["space": "srgb"]) } catch let error as VipsError { throw .vips(error) } catch let error as StageError { throw error } catch { throw .host("\(error)") }
+            return try ManagedColour.shown(image)
         default:
             return image
         }

@@ -15,12 +15,19 @@ public final class ColourConversion: Sendable {
     private let known = Mutex<[BandFormat: Light]>([:])
 
     /// nil for profiles of which one is grey and the other is not.
-    init?(from source: MatrixProfile, to target: MatrixProfile) {
+    convenience init?(from source: MatrixProfile, to target: MatrixProfile) {
         guard source.curves.count == target.curves.count, let inverse = target.matrix.inverse else { return nil }
+        self.init(source, inverse * source.matrix, target.curves)
+    }
+
+    /// Light of sRGB's primaries as sRGB.
+    static let ofLight = ColourConversion(.light, .unit, MatrixProfile.srgb.curves)
+
+    private init(_ source: MatrixProfile, _ matrix: Matrix3, _ curves: [ToneCurve]) {
         self.source = source
         bands = source.curves.count
-        matrix = (inverse * source.matrix).rows.joined().map { Float($0) }
-        back = Self.perBand(target.curves) { curve in CurveTable(curve.value) }
+        self.matrix = matrix.rows.joined().map { Float($0) }
+        back = Self.perBand(curves) { curve in CurveTable(curve.value) }
     }
 
     // MARK: which there are
@@ -32,10 +39,11 @@ public final class ColourConversion: Sendable {
     /// - Parameter bands: colours of the picture, one or three.
     /// - Returns: nil where one of them is no matrix profile of that many bands.
     public static func between(_ source: [UInt8]?, _ target: [UInt8]?, bands: Int) -> ColourConversion? {
+        guard bands == 1 || bands == 3 else { return nil }
         let key = "\(bands) " + [source, target].map { $0.map { SHA256.hash($0).hex } ?? "srgb" }.joined(separator: " ")
         if let known = made.withLock({ $0[key] }) { return known }
         func read(_ profile: [UInt8]?) -> MatrixProfile? {
-            guard let profile else { return bands == 1 ? .srgbGrey : bands == 3 ? .srgb : nil }
+            guard let profile else { return bands == 1 ? .srgbGrey : .srgb }
             return MatrixProfile(profile).flatMap { $0.curves.count == bands ? $0 : nil }
         }
         let conversion = read(source).flatMap { source in read(target).flatMap { ColourConversion(from: source, to: $0) } }

@@ -206,6 +206,17 @@ public enum ManagedColour {
         return try Operation.image("copy", ["in": .image(result), "interpretation": "scrgb"])
     }
 
+    /// Colours of Lab and its like, without alpha, as sRGB's, clipped to those: floats on a scale of 255, however fine the samples were.
+    static func shown(_ image: Image) throws(StageError) -> Image {
+        do {
+            let display = try ColourConversion.ofLight.applied(to: try light(image), white: 1, clips: true)
+            let float = try Operation.image("cast", ["in": .image(try scaled(display, 255)), "format": "float"])
+            return try float.settingFields([(PictureScale.field, .double(255))])
+        } catch {
+            throw .vips(error)
+        }
+    }
+
     // MARK: which profiles are sRGB
 
     private static let verdicts = Mutex<[String: Bool]>([:])

@@ -16,8 +16,8 @@ struct MatrixProfile: Sendable, Equatable {
     /// Grey as programs take it that say nothing of it.
     static let srgbGrey = MatrixProfile(curves: [.srgb], matrix: .unit)
 
-    /// CIE XYZ of D50 on a scale of 1.
-    static let xyz = MatrixProfile(curves: [.linear, .linear, .linear], matrix: .unit)
+    /// The light that sRGB's code values stand for.
+    static let light = MatrixProfile(curves: [.linear, .linear, .linear], matrix: srgb.matrix)
 
     private init(curves: [ToneCurve], matrix: Matrix3) {
         self.curves = curves

@@ -59,7 +59,7 @@ extension ToneCurve {
     private static func curve(_ profile: [UInt8], at place: Int) -> ToneCurve? {
         guard place >= 0, place <= profile.count - 12 else { return nil }
         if profile[place..<place + 4].elementsEqual("curv".utf8), let count = ProfileHeader.number(profile, place + 8, 4) {
-            if count == 0 { return .table([0, 1]) }
+            if count == 0 { return .linear }
             if count == 1 { return ProfileHeader.number(profile, place + 12, 2).flatMap { sampled(gamma: Double($0) / 256) } }
             guard count <= 65536, place + 12 + 2 * count <= profile.count else { return nil }
             return rising((0..<count).map { Float(ProfileHeader.number(profile, place + 12 + 2 * $0, 2) ?? 0) / 65535 })
