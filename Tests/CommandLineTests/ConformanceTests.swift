@@ -32,6 +32,8 @@ struct ConformanceTests {
         ("CHANGES_FOLDER", "error: test.blur: changes the working directory, to /"),
         ("CRASH_IN_PLAN", "error: test.blur: crashed: SIGFPE (a division by zero) in plan() for 33 x 21, 3 bands of float32"),
         ("WRONG_SIZE", "error: test.blur: plan() answered nonsense: the output is 34 x 21, but the scale of input 1 makes it 33 x 21"),
+        ("WILD_ALIGNMENT", "error: test.blur: plan() answered nonsense: the alignment is 2000000000 x 2000000000"),
+        ("IGNORES_SIGNALS", "error: test.blur: handles the signal SIGSEGV (a bad memory access), or ignores it"),
         ("CRASH_IN_PROCESS", "error: test.blur: crashed: SIGSEGV (a bad memory access) in process() for the tile 33 x 21 at (0, 0)"),
         ("CRASH_ON_LARGE_TILE", "error: test.blur: crashed: SIGSEGV (a bad memory access) in process() for the tile 64 x 1 at (0, 0)"),
         ("FAILS_IN_PROCESS", "error: test.blur: disk on fire\n"),

@@ -20,7 +20,7 @@ public enum ConformanceProcess {
             let candidate = Candidate(stage: library.stages[stage], values: values)
             before = Manners()
             candidate.run(part)
-            for fault in before.faults(after: Manners()) { say(.found(ConformanceFinding(stage: candidate.id, fault, "Forbidden in any call: writing to stdout, changing locale, working directory or floating-point mode."))) }
+            for fault in before.faults(after: Manners()) { say(.found(ConformanceFinding(stage: candidate.id, fault, "Forbidden in any call: writing to stdout, handling signals, changing locale, working directory or floating-point mode."))) }
         } catch {
             say(.found(ConformanceFinding(error.reasons.joined(separator: "; "))))
         }
@@ -39,12 +39,20 @@ private struct Manners {
     private let folder = FileManager.default.currentDirectoryPath
     private let locale = setlocale(LC_ALL, nil).map { String(cString: $0) }
     private let rounding = fegetround()
+    /// What each signal leads to, by its number less 1.
+    private let handlers = (1...Int32(31)).map { number in
+        var action = sigaction()
+        sigaction(number, nil, &action)
+        // The handler comes first.
+        return withUnsafeBytes(of: action) { $0.load(as: UInt.self) }
+    }
 
     func faults(after: Manners) -> [String] {
         var faults: [String] = []
         if after.written > written { faults.append("writes to standard output: \(after.written - written) bytes") }
         if after.folder != folder { faults.append("changes the working directory, to \(after.folder)") }
         if after.locale != locale { faults.append("changes the locale") }
+        for (index, handler) in handlers.enumerated() where after.handlers[index] != handler { faults.append("handles the signal \(SignalName.text(Int32(index + 1))), or ignores it") }
         if after.rounding != rounding { faults.append("changes the rounding of floating-point arithmetic") }
         return faults
     }

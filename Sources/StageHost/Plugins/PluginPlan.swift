@@ -238,7 +238,7 @@ private struct PlanAnswer {
         try expect(!derives || kind == .network, "AQT_PLAN_DERIVE is for networks only")
         try expect((0...3).contains(plan.edge), "edge is \(plan.edge)")
         try expect((0...2).contains(plan.layout), "layout is \(plan.layout)")
-        try expect(plan.align_x >= 0 && plan.align_y >= 0, "the alignment is \(plan.align_x) x \(plan.align_y)")
+        try expect((0...Self.maximumScale).contains(plan.align_x) && (0...Self.maximumScale).contains(plan.align_y), "the alignment is \(plan.align_x) x \(plan.align_y)")
         try expect(plan.tile_w >= 0 && plan.tile_h >= 0, "the preferred tile is \(plan.tile_w) x \(plan.tile_h)")
         if let pointer = plan.output {
             output = try readImage(pointer)

@@ -127,6 +127,9 @@ static int32_t plan(void *self, const aqt_image *const *in, aqt_plan *out, aqt_e
 #ifdef WRONG_SIZE
     m->output.width += 1;
 #endif
+#ifdef WILD_ALIGNMENT
+    out->align_x = out->align_y = 2000000000;
+#endif
     m->reaches[0] = &m->reach;
     out->output = &m->output;
     out->reach = m->reaches;
@@ -159,6 +162,9 @@ static int32_t process(void *self, const aqt_plan *p, const aqt_job *job, const 
 #endif
 #ifdef HANG_IN_PROCESS
     for (;;) pause();
+#endif
+#ifdef IGNORES_SIGNALS
+    signal(SIGSEGV, SIG_IGN);
 #endif
 #ifdef PRINT_IN_PROCESS
     printf("tile\n");
