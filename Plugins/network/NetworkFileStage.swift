@@ -17,10 +17,13 @@ struct NetworkFileStage: NetworkStage {
     ]
 
     private let graph: NetworkGraph
+    private let plan: NetworkPlan
 
     init(_ values: Values) throws(StageError) {
-        graph = try NetworkGraph(of: try values.weights())
+        (graph, plan) = try NetworkGraph.described(by: try values.weights())
     }
+
+    func plan(_ inputs: Inputs<ImageInfo>) -> NetworkPlan { plan }
 
     func network(for inputs: Inputs<ImageInfo>) -> NetworkGraph { graph }
 }

@@ -13,6 +13,10 @@ public enum NetworkPlan: Sendable, Hashable {
     /// The output has the size of the input and that many bands. Pixels meet only within blocks of `size` x `size`, anchored at the
     /// top left; the last block of a row or column may be smaller. The host cuts only between blocks.
     case windows(size: Int, outputBands: Int)
+    /// As `windows`, for a network that also reaches beyond its blocks, or changes the size: a tile that begins at a multiple of `size` and is `halo` pixels of
+    /// the input larger on each side gives what the whole image gives. Sizes off the multiple are taken as they are where `isRagged`, and otherwise
+    /// extended right and bottom by their reflection.
+    case blocks(size: Int, halo: Int, scale: Reach.Scale, isRagged: Bool, outputBands: Int)
 }
 
 /// The serialized ONNX model of a network stage. A reference: copies of it share the bytes, and they stay where they are.

@@ -8,13 +8,19 @@ public enum Network {
     /// Throws where the weights are not exactly the module's parameters, or hold numbers that are not finite, and where
     /// modules do not fit each other. Nothing is computed, and no engine is needed.
     public static func onnx(of module: some Module, inChannels: Int, weights: Weights) throws(NetworkError) -> [UInt8] {
+        try made(of: module, inChannels: inChannels, weights: weights).onnx
+    }
+
+    /// The model, and the channels of its output.
+    static func made(of module: some Module, inChannels: Int, weights: Weights) throws(NetworkError) -> (onnx: [UInt8], outChannels: Int) {
         do {
             try weights.check(fit: module.description, expected: module.stateDict)
         } catch {
             throw .weights(error)
         }
         let trace = Trace(weights: weights, scopes: module.scopes())
-        trace.output(try module(trace.input("input", channels: inChannels)), name: "output")
-        return try trace.finish()
+        let output = try module(trace.input("input", channels: inChannels))
+        trace.output(output, name: "output")
+        return (try trace.finish(), output.channels)
     }
 }

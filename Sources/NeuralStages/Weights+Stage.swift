@@ -39,10 +39,15 @@ extension NetworkGraph {
         }
     }
 
-    /// The graph of weights that carry their architecture.
-    public init(of weights: Weights) throws(StageError) {
+    /// The graph of weights that carry their architecture, and how it is cut.
+    public static func described(by weights: Weights) throws(StageError) -> (graph: NetworkGraph, plan: NetworkPlan) {
         do {
-            self.init(onnx: try Network.onnx(of: weights))
+            let (onnx, blocks) = try Network.described(by: weights)
+            let plan = blocks.map { blocks in
+                NetworkPlan.blocks(size: blocks.alignment, halo: blocks.halo, scale: Reach.Scale(blocks.scale.numerator, blocks.scale.denominator),
+                                   isRagged: blocks.isRagged, outputBands: blocks.outChannels)
+            }
+            return (NetworkGraph(onnx: onnx), plan ?? .derive)
         } catch {
             throw StageError(network: error)
         }

@@ -109,6 +109,22 @@ import Testing
         #expect(text(error.param) == "p")
     }
 
+    @Test func `a network that is cut into blocks declares its reach`() throws {
+        let instance = try create(bytes, ["tiles": "blocks"])
+        var image = self.image(width: 21, height: 10)
+        var plan = aqt_plan(), error = newError()
+        plan.struct_size = UInt32(MemoryLayout<aqt_plan>.size)
+        withUnsafePointer(to: &image) { image in
+            #expect(bytes.pointee.plan(instance, [image], &plan, &error) == Int32(AQT_OK))
+        }
+        #expect(plan.flags == 0 && plan.align_x == 6 && plan.align_y == 6 && plan.ragged == 0)
+        #expect(plan.output.pointee.width == 32 && plan.output.pointee.height == 15 && plan.output.pointee.bands == 1)
+        let reach = try #require(plan.reach[0]).pointee
+        #expect(reach.left == 7 && reach.bottom == 7 && reach.num_x == 3 && reach.den_y == 2)
+        bytes.pointee.plan_free(instance, &plan)
+        bytes.pointee.destroy(instance)
+    }
+
     @Test func `a network is handed over with everything the host needs`() throws {
         let instance = try create(bytes, ["tiles": "windows"])
         var image = self.image(width: 20, height: 10)

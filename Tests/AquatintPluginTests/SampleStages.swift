@@ -61,7 +61,7 @@ struct Brighten: PixelStage {
 struct Bytes: NetworkStage {
     static let id = "test.bytes"
     static let doc = "A network."
-    static let parameters: [Parameter] = [.choice("tiles", of: ["derive", "whole", "windows"], doc: "How.")]
+    static let parameters: [Parameter] = [.choice("tiles", of: ["derive", "whole", "windows", "blocks"], doc: "How.")]
     let tiles: String
     let graph: NetworkGraph
 
@@ -84,6 +84,7 @@ struct Bytes: NetworkStage {
         switch tiles {
         case "whole": .whole
         case "windows": .windows(size: 8, outputBands: 5)
+        case "blocks": .blocks(size: 6, halo: 7, scale: Reach.Scale(3, 2), isRagged: false, outputBands: 1)
         default: .derive
         }
     }

@@ -33,10 +33,10 @@ import Vips
     }
 
     @Test(.enabled(if: Program.hasEngine, "there is no inference engine: run make setup"),
-          arguments: ["upscale-nearest", "upscale-bilinear", "upscale-bicubic", "upscale3-rgb", "activations", "joins", "separable", "down-up"])
+          arguments: ["upscale-nearest", "upscale-bilinear", "upscale-bicubic", "upscale3-rgb", "activations", "joins", "separable", "down-up", "attention", "attention-strided"])
     func `tiles give what the whole gives`(name: String) throws {
         let place = try Workplace()
-        try place.pictures(1, in: "in", 150, 110)
+        try place.pictures(1, in: "in", 151, 113)
         try FileManager.default.copyItem(atPath: "\(Self.fixtures)/\(name).weights.safetensors", toPath: place("net.safetensors"))
         for (file, tiling) in [("whole", "whole"), ("tiles", "{tile: 48}")] {
             try place.write("\(file).yaml", """
@@ -55,10 +55,10 @@ import Vips
         #expect(most <= 255 * 1e-5, "\(name): \(most)")
     }
 
-    @Test func `a network with attention runs whole, and says why`() throws {
+    @Test func `a network with attention over the whole picture runs whole, and says why`() throws {
         let place = try Workplace()
         try place.pictures(1, in: "in", 50, 40)
-        try FileManager.default.copyItem(atPath: "\(Self.fixtures)/attention.weights.safetensors", toPath: place("net.safetensors"))
+        try FileManager.default.copyItem(atPath: "\(Self.fixtures)/attention-whole.weights.safetensors", toPath: place("net.safetensors"))
         try place.write("p.yaml", "version: 1\nstages:\n  - network: net.safetensors\n")
         let outcome = try place.aquatint("explain", "p.yaml", "in/1.png")
         #expect(outcome.output.contains("run whole") && outcome.output.contains("not tileable"), "\(outcome.output)\(outcome.error)")

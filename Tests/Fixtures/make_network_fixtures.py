@@ -19,7 +19,7 @@ from training.safetensors import write  # noqa: E402
 
 
 def conv(name, i, o, k=3, **others):
-    return {"name": name, "type": "Conv2d", "in_channels": i, "out_channels": o, "kernel_size": k, "padding": k // 2, **others}
+    return {"name": name, "type": "Conv2d", "in_channels": i, "out_channels": o, "kernel_size": k, **{"padding": k // 2, **others}}
 
 
 def upscale(mode):
@@ -52,6 +52,10 @@ CASES = [
         {"name": "sum", "type": "Add", "inputs": ["local", "head"]},
         {"name": "gated", "type": "AdaptiveAttentionModule", "in_channels": 6, "out_channels": 1, "window": 4},
         conv("tail", 6, 3)], 10, 14),
+    ("attention-strided", 3, [
+        conv("head", 3, 8, k=4, stride=2, padding=1), {"name": "local", "type": "AttentionModule", "in_channels": 8, "out_channels": 8, "window": 4, "scale": 0.35},
+        {"name": "sum", "type": "Add", "inputs": ["local", "head"]}, conv("tail", 8, 12), {"name": "up", "type": "PixelShuffle", "upscale_factor": 2},
+        {"name": "result", "type": "Add", "inputs": ["up", "input"]}], 10, 14),
     ("attention-whole", 1, [
         conv("head", 1, 4), {"name": "far", "type": "AttentionModule", "in_channels": 4, "out_channels": 4},
         {"name": "gated", "type": "AdaptiveAttentionModule", "in_channels": 4, "out_channels": 4}, conv("tail", 4, 1)], 7, 6),

@@ -35,6 +35,15 @@ import Inference
             """)
     }
 
+    @Test func `a network with windows says how it may be cut`() throws {
+        func plan(_ name: String) throws -> BlockPlan? { try Network.described(by: DescribedNetwork(name).weights).blocks }
+        // A 3 x 3 convolution (1), windows of 4 (4, twice), a 3 x 3 convolution (5).
+        #expect(try plan("attention") == BlockPlan(alignment: 4, halo: 5, scale: Ratio(1), isRagged: true, outChannels: 3))
+        // At half the size: 1, windows of 4 (4), a 3 x 3 convolution (5); times 2.
+        #expect(try plan("attention-strided") == BlockPlan(alignment: 8, halo: 10, scale: Ratio(1), isRagged: false, outChannels: 3))
+        #expect(try plan("attention-whole") == nil && plan("joins") == nil)
+    }
+
     @Test func `a file that describes no network says what else it may be`() throws {
         #expect(message { try Network.onnx(of: Safetensors([("a", [1], 1)]).weights()) } == """
             net.safetensors does not say what network it is for: its metadata has no aquatint.architecture. Weights of a single module run as \
@@ -52,7 +61,7 @@ import Inference
 
     @Test(arguments: [
         (#"{"name": "up", "type": "Upsample", "scale_factor": 2}, {"name": "a", "type": "Add", "inputs": ["up", "input"]}"#, "a: its inputs are maps of different sizes"),
-        (#"{"name": "a", "type": "Upsample", "scale_factor": 16}, {"name": "b", "type": "Upsample", "scale_factor": 16}"#, "b: its result would be 256.0 times as large"),
+        (#"{"name": "a", "type": "Upsample", "scale_factor": 16}, {"name": "b", "type": "Upsample", "scale_factor": 16}"#, "b: its result would be 256 times as large"),
         (#"{"name": "a", "type": "PixelShuffle", "upscale_factor": 2}"#, "a: PixelShuffle(2) takes a multiple of 4 channels, and was given 3"),
         (#"{"name": "c", "type": "Concat", "inputs": ["input", "input"]}, {"name": "a", "type": "Add", "inputs": ["c", "input"]}"#, "a: maps of 6 and 3 channels cannot be added"),
     ])

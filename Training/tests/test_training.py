@@ -202,3 +202,31 @@ def test_the_recipes_in_the_documentation_and_of_shipped_weights_are_good(tmp_pa
         ComposedNetwork(read["network"])
         losses.weighted(read["losses"])
         degradations.scale(read["degradation"])
+
+
+def test_the_commands_measure_and_draw_what_was_exported(folder):
+    Trainer(recipe.read(folder / "recipe.yaml"), log=quiet).run()
+    package = pathlib.Path(__file__).parent.parent
+
+    def run(*arguments):
+        return subprocess.run([sys.executable, "-m", "training", *map(str, arguments)], cwd=package, capture_output=True, text=True)
+
+    assert run("export", folder / "recipe.yaml", folder / "tiny.safetensors").returncode == 0
+    for path in folder.glob("pictures/*"):                     # what cannot be read is no picture to measure
+        if path.name not in ("a.png", "b.png"):
+            path.unlink()
+    degradation = ("--degradation", "[{type: bicubic, factor: 2}]")
+    measured = run("evaluate", folder / "tiny.safetensors", folder / "pictures", *degradation)
+    assert measured.returncode == 0 and measured.stdout.splitlines()[-1].startswith("mean"), measured.stderr
+    drawn = run("sheet", folder / "tiny.safetensors", folder / "pictures", *degradation, "--out", folder / "sheet.png", "--side", 40)
+    assert drawn.returncode == 0, drawn.stderr
+    assert Image.open(folder / "sheet.png").size == (3 * 80, 2 * 84)
+    assert run("evaluate", folder / "tiny.safetensors", folder / "pictures").returncode == 2
+    assert "no checkpoint yet" in run("export", write_other(folder), folder / "x.safetensors").stderr
+
+
+def write_other(folder):
+    """A recipe that was never run."""
+    text = yaml.safe_load((folder / "recipe.yaml").read_text())
+    (folder / "other.yaml").write_text(yaml.safe_dump({**text, "name": "other"}))
+    return folder / "other.yaml"

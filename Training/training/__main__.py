@@ -1,4 +1,4 @@
-"""The commands: train, export, list, evaluate, parity."""
+"""The commands: train, export, list, evaluate, sheet, parity."""
 import argparse
 import json
 import signal
@@ -10,6 +10,7 @@ from . import evaluate, parity, recipe as recipes
 from .architecture import ArchitectureError
 from .export import export
 from .gan import GanTrainer
+from .sheet import sheet
 from .ship import ship
 from .trainer import Trainer
 
@@ -59,6 +60,12 @@ def check_parity(arguments):
         sys.exit("aquatint and PyTorch differ by more than is allowed")
 
 
+def draw(arguments):
+    network, channels = evaluate.network_of(arguments.weights)
+    pairs, scale = pairs_of(arguments)
+    sheet(arguments.out, network, channels, pairs, scale, arguments.side, arguments.zoom)
+
+
 def measure(arguments):
     network, channels = evaluate.network_of(arguments.weights)
     pairs, scale = pairs_of(arguments)
@@ -84,6 +91,7 @@ def main():
     command.add_argument("folder")
     command.set_defaults(run=list_weights)
     for name, help, run in (("evaluate", "PSNR of a weights file on a folder of pictures", measure),
+                            ("sheet", "before, after and original side by side, to look at", draw),
                             ("parity", "compare `aquatint run` with PyTorch on a folder of pictures", check_parity)):
         command = commands.add_parser(name, help=help)
         command.add_argument("weights")
@@ -95,9 +103,13 @@ def main():
         command.add_argument("--border", type=int, default=0, help="pixels left out on each side")
         if run is check_parity:
             command.add_argument("--aquatint", default="aquatint", metavar="PROGRAM", help="the program to compare with")
+        if run is draw:
+            command.add_argument("--out", required=True, metavar="FILE", help="the picture to write")
+            command.add_argument("--side", type=int, default=160, help="pixels of the original that are shown")
+            command.add_argument("--zoom", type=int, default=2, help="how many times as large")
         command.set_defaults(run=run)
     arguments = parser.parse_args()
-    if arguments.run in (measure, check_parity) and bool(arguments.inputs) == bool(arguments.degradation):
+    if arguments.run in (measure, draw, check_parity) and bool(arguments.inputs) == bool(arguments.degradation):
         parser.error("one of --inputs and --degradation is needed")
     try:
         arguments.run(arguments)

@@ -95,18 +95,36 @@ final class PlanHolder {
         case .whole:
             plan.flags = UInt32(AQT_PLAN_DERIVE | AQT_PLAN_WHOLE_IMAGE)
         case .windows(let size, let outputBands):
-            var output = inputs.primary
-            output.bands = outputBands
-            output.hasAlpha = false
-            if outputBands != inputs.primary.bands { output.space = .any }
-            plan.output = UnsafePointer(arena.place(try output.exported()))
-            plan.reach = try arena.place(reach: [Reach(halo: 0)], inputs: inputs.count)
-            plan.align_x = try int32(size, "window")
-            plan.align_y = plan.align_x
-            plan.ragged = 1
+            try Self.declare(Reach(halo: 0), blocks: size, isRagged: true, outputBands, inputs, in: &plan, arena)
+        case .blocks(let size, let halo, let scale, let isRagged, let outputBands):
+            let reach = Reach(left: halo, right: halo, top: halo, bottom: halo, scaleX: scale, scaleY: scale)
+            try Self.declare(reach, blocks: size, isRagged: isRagged, outputBands, inputs, in: &plan, arena)
         }
         plan.layout = Int32(AQT_PLANAR)
         self.plan = plan
+    }
+
+    private static func declare(_ reach: Reach, blocks size: Int, isRagged: Bool, _ outputBands: Int, _ inputs: Inputs<ImageInfo>, in plan: inout aqt_plan,
+                                _ arena: Arena) throws(StageError) {
+        let image = inputs.primary
+        var output = image
+        output.width = try scaled(image.width, reach.scaleX)
+        output.height = try scaled(image.height, reach.scaleY)
+        output.bands = outputBands
+        output.hasAlpha = false
+        if outputBands != image.bands { output.space = .any }
+        plan.output = UnsafePointer(arena.place(try output.exported()))
+        plan.reach = try arena.place(reach: [reach], inputs: inputs.count)
+        plan.align_x = try int32(size, "window")
+        plan.align_y = plan.align_x
+        plan.ragged = isRagged ? 1 : 0
+    }
+
+    /// An extent of the output: ceil(extent * numerator / denominator).
+    private static func scaled(_ extent: Int, _ scale: Reach.Scale) throws(StageError) -> Int {
+        let (product, overflow) = extent.multipliedReportingOverflow(by: scale.numerator)
+        guard !overflow, scale.denominator > 0 else { throw .geometry("the size of the result is too large") }
+        return product / scale.denominator + (product % scale.denominator == 0 ? 0 : 1)
     }
 
     /// The C form of a graph, valid as long as this plan.

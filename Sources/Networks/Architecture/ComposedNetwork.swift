@@ -1,7 +1,7 @@
 /// The network of an architecture: its modules, each under its name, called in their order.
 public final class ComposedNetwork: Module {
     /// How much larger or smaller maps may become on the way: no picture is enlarged more, and nothing can overflow.
-    private static let factors = 1.0 / 1024...64
+    private static let factors = Ratio(1, 1024)...Ratio(64)
 
     /// Bands of the picture that it takes.
     public let inChannels: Int
@@ -38,7 +38,7 @@ public final class ComposedNetwork: Module {
 
     public func callAsFunction(_ x: Tensor) throws(NetworkError) -> Tensor {
         // A map's size is its factor times the picture's, up to what borders take or add.
-        var results = ["input": (map: x, factor: 1.0)]
+        var results = ["input": (map: x, factor: Ratio(1))]
         var last = x
         for member in members {
             let inputs = member.inputs.compactMap { results[$0] }
@@ -48,7 +48,7 @@ public final class ComposedNetwork: Module {
                 switch member.step {
                 case .module(let module):
                     last = try module(first.map)
-                    factor *= module.sizeFactor
+                    factor = factor * module.sizeFactor
                 case .join(let join):
                     guard inputs.allSatisfy({ $0.factor == factor }) else { throw .architecture("its inputs are maps of different sizes") }
                     last = try join(inputs.map(\.map))
@@ -67,17 +67,50 @@ public final class ComposedNetwork: Module {
     }
 
     public var description: String { "the network it describes" }
+
+    /// How it may be cut into tiles where it has windowed attention; nil where it has none, and the graph tells, or where it cannot be cut.
+    ///
+    /// - Parameter outChannels: bands of its result.
+    public func blockPlan(outChannels: Int) -> BlockPlan? {
+        var maps = ["input": MapFootprint()]
+        var alignment = Alignment()
+        var last = MapFootprint()
+        for member in members {
+            let inputs = member.inputs.compactMap { maps[$0] }
+            guard var map = inputs.first else { return nil }
+            switch member.step {
+            case .module(let module):
+                alignment.add(windows: module.windows, at: map.factor)
+                map.wrong = map.wrong.flatMap { module.spread($0) }
+                map.factor = map.factor * module.sizeFactor
+                alignment.add(side: 1, at: map.factor)
+            case .join:
+                for other in inputs { map.wrong = map.wrong.flatMap { known in other.wrong.map { max(known, $0) } } }
+            }
+            // A network that reaches further is cut into no tiles worth having; and sums stay small.
+            if let wrong = map.wrong, wrong > 1 << 20 { map.wrong = nil }
+            maps[member.name] = map
+            last = map
+        }
+        guard alignment.hasWindows, let step = alignment.value, let wrong = last.wrong else { return nil }
+        let halo = (wrong * last.factor.denominator + last.factor.numerator - 1) / last.factor.numerator
+        return BlockPlan(alignment: step, halo: halo, scale: last.factor, isRagged: !alignment.hasStrides, outChannels: outChannels)
+    }
 }
 
 extension Network {
     /// The ONNX model of a weights file that carries its architecture, and what it is of.
     ///
     /// Throws as ``onnx(of:inChannels:weights:)``, and where the file has no architecture or a wrong one.
-    public static func onnx(of weights: Weights) throws(NetworkError) -> [UInt8] {
+    public static func onnx(of weights: Weights) throws(NetworkError) -> [UInt8] { try described(by: weights).onnx }
+
+    /// The same, and how the network may be cut into tiles where its graph does not tell.
+    public static func described(by weights: Weights) throws(NetworkError) -> (onnx: [UInt8], blocks: BlockPlan?) {
         let architecture = try Architecture(of: weights)
         do throws(NetworkError) {
             let network = try ComposedNetwork(architecture)
-            return try onnx(of: network, inChannels: network.inChannels, weights: weights)
+            let made = try made(of: network, inChannels: network.inChannels, weights: weights)
+            return (made.onnx, network.blockPlan(outChannels: made.outChannels))
         } catch {
             guard case .architecture(let reason) = error else { throw error }
             throw .weights(WeightsError(file: weights.file, failure: "describes a network that cannot be", problems: [reason]))

@@ -26,6 +26,10 @@ public final class Activated: Module {
 
     public var children: [(name: String, module: any Module)] { [("", base)] }
 
+    public var sizeFactor: Ratio { base.sizeFactor }
+    public var windows: [Int] { base.windows }
+    public func spread(_ distance: Int) -> Int? { base.spread(distance) }
+
     public func callAsFunction(_ x: Tensor) throws(NetworkError) -> Tensor {
         try activation(base(x))
     }

@@ -24,7 +24,15 @@ public final class Conv2d: Module {
         [("weight", [outChannels, inChannels / groups, kernelSize, kernelSize]), ("bias", [outChannels])]
     }
 
-    public var sizeFactor: Double { 1 / Double(stride) }
+    public var sizeFactor: Ratio { Ratio(1, stride) }
+
+    public func spread(_ distance: Int) -> Int? {
+        // floor((H + 2 * padding - kernelSize) / stride) + 1 is H / stride for every multiple H of the stride.
+        guard 2 * padding - kernelSize < 0, 2 * padding - kernelSize >= -stride else { return nil }
+        // Output i reads inputs i * stride - padding and kernelSize - 1 more.
+        let reach = max(padding, kernelSize - 1 - padding)
+        return (distance + reach + stride - 1) / stride
+    }
 
     public func callAsFunction(_ x: Tensor) throws(NetworkError) -> Tensor {
         try x.expectChannels(inChannels, for: self)

@@ -20,7 +20,13 @@ public protocol Module: AnyObject, Sendable, CustomStringConvertible {
     /// The modules it is made of, by name. Empty by default. The name "" gives a module's parameters no further prefix.
     var children: [(name: String, module: any Module)] { get }
     /// How many times as wide and high as its input its result is, less what borders take or add; 1 by default.
-    var sizeFactor: Double { get }
+    var sizeFactor: Ratio { get }
+    /// The sides of the windows in which positions attend to each other, in pixels of its input. None by default.
+    var windows: [Int] { get }
+    /// How far from a cut edge its result is wrong, in pixels, where its input is wrong up to `distance` from there. By default as far: each pixel by itself.
+    ///
+    /// nil where that cannot be said: every position sees all, or the size is not exactly `sizeFactor` times the input's.
+    func spread(_ distance: Int) -> Int?
     /// Its result on a map of [1, channels, H, W].
     ///
     /// Throws where the channels of `x` are not those that the module was made for.
@@ -30,7 +36,9 @@ public protocol Module: AnyObject, Sendable, CustomStringConvertible {
 extension Module {
     public var parameters: [(name: String, shape: [Int])] { [] }
     public var children: [(name: String, module: any Module)] { [] }
-    public var sizeFactor: Double { 1 }
+    public var sizeFactor: Ratio { Ratio(1) }
+    public var windows: [Int] { [] }
+    public func spread(_ distance: Int) -> Int? { distance }
 
     /// All parameters of the module and of the modules in it, in PyTorch's order and with their full, dotted names.
     public var stateDict: [ParameterShape] {

@@ -12,7 +12,8 @@ public final class PixelShuffle: Module {
         self.upscaleFactor = upscaleFactor
     }
 
-    public var sizeFactor: Double { Double(upscaleFactor) }
+    public var sizeFactor: Ratio { Ratio(upscaleFactor) }
+    public func spread(_ distance: Int) -> Int? { distance * upscaleFactor }
 
     public func callAsFunction(_ x: Tensor) throws(NetworkError) -> Tensor {
         let share = upscaleFactor * upscaleFactor

@@ -19,7 +19,16 @@ public final class Upsample: Module {
         self.mode = mode
     }
 
-    public var sizeFactor: Double { Double(scaleFactor) }
+    public var sizeFactor: Ratio { Ratio(scaleFactor) }
+
+    public func spread(_ distance: Int) -> Int? {
+        let radius = switch mode {
+        case .nearest: 0
+        case .bilinear: 1
+        case .bicubic: 2
+        }
+        return (distance + radius) * scaleFactor
+    }
 
     public func callAsFunction(_ x: Tensor) -> Tensor {
         let factor = Float(scaleFactor)

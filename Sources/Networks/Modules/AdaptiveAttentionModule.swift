@@ -15,6 +15,9 @@ public final class AdaptiveAttentionModule: Module {
 
     public var children: [(name: String, module: any Module)] { [("attention", attention)] }
 
+    public var windows: [Int] { attention.windows }
+    public func spread(_ distance: Int) -> Int? { attention.spread(distance) }
+
     public func callAsFunction(_ x: Tensor) throws(NetworkError) -> Tensor {
         try x * attention(x)
     }

@@ -34,6 +34,10 @@ public final class AttentionModule: Module {
         [("query_conv", queryConv), ("key_conv", keyConv), ("value_conv", valueConv)]
     }
 
+    public var windows: [Int] { window.map { [$0] } ?? [] }
+
+    public func spread(_ distance: Int) -> Int? { window.map { (distance + $0 - 1) / $0 * $0 } }
+
     public func callAsFunction(_ x: Tensor) throws(NetworkError) -> Tensor {
         guard let window else {
             let (q, k, v) = (try queryConv(x), try keyConv(x), try valueConv(x))

@@ -15,7 +15,8 @@ public final class DepthwiseSeparableConv2d: Module {
 
     public var children: [(name: String, module: any Module)] { [("depthwise", depthwise), ("pointwise", pointwise)] }
 
-    public var sizeFactor: Double { depthwise.sizeFactor }
+    public var sizeFactor: Ratio { depthwise.sizeFactor }
+    public func spread(_ distance: Int) -> Int? { depthwise.spread(distance) }
 
     public func callAsFunction(_ x: Tensor) throws(NetworkError) -> Tensor {
         try pointwise(depthwise(x))

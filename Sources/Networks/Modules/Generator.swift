@@ -20,6 +20,8 @@ public final class Generator: Module {
 
     public var children: [(name: String, module: any Module)] { [("model", model)] }
 
+    public func spread(_ distance: Int) -> Int? { model.spread(distance) }
+
     public func callAsFunction(_ x: Tensor) throws(NetworkError) -> Tensor {
         try model(x)
     }

@@ -26,6 +26,8 @@ public final class ResidualBlock: Module {
 
     public var children: [(name: String, module: any Module)] { [("conv1", conv1), ("conv2", conv2)] }
 
+    public func spread(_ distance: Int) -> Int? { conv1.spread(distance).flatMap { conv2.spread($0) } }
+
     public func callAsFunction(_ x: Tensor) throws(NetworkError) -> Tensor {
         try x + conv2(activation.module(conv1(x)))
     }
