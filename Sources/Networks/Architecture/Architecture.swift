@@ -120,7 +120,7 @@ public struct Architecture: Sendable, Equatable {
     }
 
     private static func argument(_ scanner: inout JSONScanner) throws(JSONScanner.Failure) -> Argument {
-        switch try scanner.next() {
+        switch scanner.next() {
         case UInt8(ascii: "\""): .text(try scanner.string(limit: Limit.nameBytes))
         case UInt8(ascii: "t"), UInt8(ascii: "f"): .truth(try scanner.truth())
         default: .number(try scanner.number())
