@@ -7,6 +7,8 @@ public struct Catalogue: Sendable {
     private let loaders: [String: String]
     /// The version of each library that provides stages, by name; libvips is `libvips`.
     public let libraries: [String: String]
+    /// Files of libraries that say one name, by it: which of them `requires` means cannot be told.
+    let namesakes: [String: [String]]
     /// Why a stage that is not there cannot be had, where something is known of it.
     public let whyUnusable: @Sendable (String) -> String?
     /// The SHA-256 of the file of a library in `libraries`.
@@ -19,10 +21,12 @@ public struct Catalogue: Sendable {
     ///   - saverForExtension: the saver's nickname by extension, with or without the dot, in any case.
     ///   - loaderForExtension: the loader's.
     ///   - libraries: versions by library name, for `requires`.
+    ///   - namesakes: names that several libraries say of themselves, with their files.
     ///   - whyUnusable: why a stage that is not there cannot be had: a sentence without its subject, the stage; asked where a pipeline names one.
     ///   - hash: the SHA-256 of a library's file in hexadecimal, for `requires`.
     public init(_ stages: [StageDescription], codecs: [StageDescription] = [], conflicts: [String: [String]] = [:],
                 saverForExtension: [String: String] = [:], loaderForExtension: [String: String] = [:], libraries: [String: String] = [:],
+                namesakes: [String: [String]] = [:],
                 whyUnusable: @escaping @Sendable (String) -> String? = { _ in nil }, hash: @escaping @Sendable (String) -> String? = { _ in nil }) {
         self.stages = Self.keyed(stages)
         self.codecs = Self.keyed(codecs)
@@ -30,6 +34,7 @@ public struct Catalogue: Sendable {
         savers = Dictionary(saverForExtension.map { (Self.plain($0.key), $0.value) }) { first, _ in first }
         loaders = Dictionary(loaderForExtension.map { (Self.plain($0.key), $0.value) }) { first, _ in first }
         self.libraries = libraries
+        self.namesakes = namesakes
         self.whyUnusable = whyUnusable
         self.hash = hash
     }

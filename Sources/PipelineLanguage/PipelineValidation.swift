@@ -60,6 +60,11 @@ struct PipelineValidator {
                            suggestion: NearestName.of(plugin.name, among: catalogue.libraries.keys))
                 continue
             }
+            if let files = catalogue.namesakes[library] {
+                list.error(.missingPlugin, plugin.mark,
+                           "which plug-in \(Quoted.text(plugin.name)) is cannot be told: \(files.joined(separator: " and ")) both call themselves that; take all but one of them off the plug-in path")
+                continue
+            }
             let version = catalogue.libraries[library]
             if let range = plugin.range, version.map(range.contains) != true {
                 list.error(.missingPlugin, plugin.mark, "the pipeline needs the plug-in \(Quoted.text(plugin.name)) \(range); this is \(version ?? "of unknown version")")

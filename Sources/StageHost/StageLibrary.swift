@@ -30,7 +30,7 @@ public final class StageLibrary: Sendable {
         for stage in plugins.stages.values { libraries[stage.id] = stage.declared.version }
         catalogue = Catalogue(
             vips + pluginStages, codecs: codecs, conflicts: conflicts, saverForExtension: Self.extensions(.save),
-            loaderForExtension: Self.extensions(.load), libraries: libraries,
+            loaderForExtension: Self.extensions(.load), libraries: libraries, namesakes: plugins.namesakes,
             whyUnusable: { [plugins] in plugins.whyUnusable($0) }, hash: { [plugins] in plugins.hash(of: $0) })
     }
 

@@ -144,6 +144,9 @@ struct Plugins: ParsableCommand {
             for (stage, files) in plugins.conflicts.sorted(by: { $0.key < $1.key }) {
                 Terminal.standardOutput("conflict: '\(stage)' is claimed by \(files.joined(separator: " and ")), and so by none\n")
             }
+            for (name, files) in plugins.namesakes.sorted(by: { $0.key < $1.key }) {
+                Terminal.standardOutput("namesakes: \(files.joined(separator: " and ")) call themselves '\(name)', so that no pipeline can require it\n")
+            }
             if plugins.reports.isEmpty { Terminal.standardOutput("none; looked in \(plugins.folders.map(\.path).joined(separator: ", "))\n") }
         }
 

@@ -61,6 +61,24 @@ struct PluginTrustTests {
         #expect(try check("{hash: \(hash)}").status == 65)
     }
 
+    @Test func `a pin of a name that two plug-ins say is refused, whichever of them the pipeline uses`() throws {
+        let real = try place.buildPlugin("blur"), other = try place.buildPlugin("other", ["STAGE_ID=\"test.other\""])
+        for library in [real, other] {
+            let hash = try #require(try place.run("/usr/bin/env", ["sha256sum", library]).output.split(separator: " ").first)
+            func check(_ name: String, _ stage: String) throws -> Outcome {
+                try place.write("pin.yaml", "version: 1\nrequires: {plugins: {\(name): {sha256: \(hash)}}}\nstages: [\(stage)]\n")
+                return try place.aquatint("check", "pin.yaml", "--plugin-path", place("plugins"))
+            }
+            for stage in ["test.blur", "test.other"] {
+                let outcome = try check("test", stage)
+                #expect(outcome.status == 69 && outcome.error.contains("both call themselves that"), "\(outcome.error)")
+            }
+            // A stage's id says which.
+            #expect(try check("test.blur", "test.blur").status == (library == real ? 0 : 69))
+        }
+        #expect(try list().contains("namesakes: \(real) and \(other) call themselves 'test', so that no pipeline can require it\n"))
+    }
+
     @Test func `a newer minor version is used, another major version is refused with both`() throws {
         try place.buildPlugin("newer", ["LARGE_STRUCT"])
         try place.buildPlugin("other", ["OTHER_MAJOR"])

@@ -25,6 +25,11 @@ extension InstalledPlugins {
         return bytes.range(of: Data([0] + Array(stage.utf8) + [0])) != nil
     }
 
+    /// Names that several libraries say of themselves, with their files. A pipeline that pins such a name is refused: it could pin one and run another.
+    public var namesakes: [String: [String]] {
+        Dictionary(grouping: libraries, by: \.descriptor.name).filter { $0.value.count > 1 }.mapValues { $0.map(\.path) }
+    }
+
     /// The SHA-256 of the library of that name, or that has the stage of that name.
     func hash(of name: String) -> String? {
         let library = libraries.first { $0.descriptor.name == name } ?? stages[name]?.library
