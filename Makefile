@@ -30,7 +30,7 @@ demo: build
 test:
 	@Scripts/setup --tests
 	swift build --build-tests
-	swift test --skip-build
+	@Scripts/test
 
 bench: build
 	@Scripts/bench
