@@ -41,6 +41,12 @@ extension Schedule {
         request.usesNetworks ? (1, jobs) : (jobs, 1)
     }
 
+    /// How many images a process takes at a time. The next ones are computed while the files of the last ones are synced to the disk, which takes longer than computing a
+    /// small one (``SyncQueue``). Fewer wait where a plug-in may take them all down.
+    ///
+    /// - Parameter lanes: how many are computed at the same time.
+    static func places(lanes: Int, _ request: RunRequest) -> Int { min(lanes + (request.usesPlugins ? 2 : 16), WorkerBoard.mostFlights) }
+
     /// Whether the images are made in this process: nothing but libvips' own code is trusted that far, and only with one image, which would be lost alone either way.
     func isInProcess(_ request: RunRequest, images: Int, settings: RunSettings) -> Bool {
         settings.inProcess ?? (images <= 1 && !request.usesPlugins)
@@ -59,33 +65,36 @@ extension Schedule {
         return WorkerSetup(
             name: request.pipeline.source.name, text: request.pipeline.source.text, set: request.set, pluginPath: settings.pluginPath,
             precision: neural.precision.description, device: neural.device, fuses: neural.fuses, cacheFolder: neural.cacheFolder, neuralThreads: neural.threads, threads: threads,
-            isShared: neural.isShared, lanes: lanes, memory: memory, memoryPerImage: memoryPerImage(request.pipeline), isVerbose: settings.isVerbose)
+            isShared: neural.isShared, lanes: lanes, places: Self.places(lanes: lanes, request), memory: memory, memoryPerImage: memoryPerImage(request.pipeline), isVerbose: settings.isVerbose)
     }
 
 }
 
-/// What makes the images of a run, made before the run begins: as long as this process has one thread, its workers can be copies of it.
+/// What makes the images of a run, made before the run begins: as long as this process has one thread, and little in memory, its workers can be copies of it.
 public struct Crew: Sendable {
     let maker: any ImageMaker
 
-    /// Finds what would fail every image, and ends what that took.
+    /// Finds what would fail every image.
     ///
     /// - Throws: `RunError`: what `RunSession` throws.
-    public func check() throws(RunError) {
-        defer { maker.close() }
-        _ = try maker.prepare([])
-    }
+    public func check() throws(RunError) { _ = try maker.prepare([]) }
 
-    /// - Parameter images: how many the plan has.
+    /// Lets go of it where there is no run after all.
+    public func close() { maker.close() }
+
+    /// - Parameter images: how many the plan will have, as far as that is known.
     /// - Throws: `RunError`: what `RunSession` throws, where images are made in this process; 74 where there can be no worker process.
     public init(_ request: RunRequest, schedule: Schedule, images: Int, settings: RunSettings) throws(RunError) {
         guard !schedule.isInProcess(request, images: images, settings: settings) else {
-            maker = LocalMaker(session: try RunSession(request), lanes: schedule.jobs, memory: schedule.memoryPerImage(request.pipeline))
+            maker = LocalMaker(session: try RunSession(request), lanes: schedule.jobs, places: Schedule.places(lanes: schedule.jobs, request), memory: schedule.memoryPerImage(request.pipeline))
             return
         }
         let (workers, _) = schedule.workforce(request)
         let (reserve, problem) = try WorkerProcess.copies(workers, with: request.library)
-        maker = Workforce(setup: schedule.setup(request, settings), count: workers, limits: schedule.limits(request, settings), reserve: reserve, problem: problem,
+        let setup = schedule.setup(request, settings)
+        // Where no foreign code runs by that, they make themselves ready while the run is planned.
+        if !request.usesNetworks, !request.usesPlugins { for process in reserve { process.begin(setup) } }
+        maker = Workforce(setup: setup, count: workers, limits: schedule.limits(request, settings), reserve: reserve, problem: problem,
                           ingredients: request.ingredients(), stageLabel: request.label)
     }
 }

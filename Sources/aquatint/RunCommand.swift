@@ -97,19 +97,26 @@ struct Run: ParsableCommand {
         let isImage: @Sendable (String) -> Bool = { InputTrust.isPicture($0, includingTables: tables) }
         let arrivals = watch ? try FolderWatch(selection(), knownExtensions: wanted, isImage: isImage) : nil
         let found = try arrivals?.find() ?? found(wanted, isImage)
-        let schedule = Schedule(images: watch ? .max : shard?.size(of: found.files.count) ?? found.files.count, settings: run)
+        let images = watch ? .max : shard?.size(of: found.files.count) ?? found.files.count
+        let schedule = Schedule(images: images, settings: run)
         let request = try RunRequest(library: library, pipeline: pipeline, set: set, neural: schedule.neural, memory: schedule.memory)
-        let plan = try RunPlan(found, request: request, settings: run).part(shard)
-        if let report = records.report { try plan.check(report: report) }
+        // Before anything starts a thread.
+        let crew = try Crew(request, schedule: schedule, images: images, settings: run)
+        let plan: RunPlan
+        do {
+            plan = try RunPlan(found, request: request, settings: run).part(shard)
+            if let report = records.report { try plan.check(report: report) }
+        } catch {
+            crew.close()
+            throw error
+        }
         if dryRun {
+            defer { crew.close() }
             // What would fail every image is said here, too.
             try plan.checkPlaces(of: plan.images)
-            try Crew(request, schedule: schedule, images: plan.images.count, settings: run).check()
+            try crew.check()
             return try tell(plan, plan.events(request, settings: run, schedule: schedule))
         }
-
-        // Before anything starts a thread.
-        let crew = try Crew(request, schedule: schedule, images: watch ? .max : plan.images.count, settings: run)
         let stop = StopSignal()
         let recorders = try records.recorders(stop: stop)
         defer { for recorder in recorders { recorder.close() } }

@@ -8,6 +8,8 @@ struct ImageJob {
     let session: RunSession
     let planned: PlannedImage
     let context: ImageContext
+    /// Where its outputs are brought to the disk.
+    var disk = SyncQueue(most: 1)
     /// Told of the share of the work that is done, 0...1; from any thread.
     let progress: @Sendable (Double) -> Void
 
@@ -33,6 +35,23 @@ struct ImageJob {
     private func make(_ clock: inout JobClock, _ committing: () -> Void) throws(ImageFailure) -> MadeImage {
         // Before it is opened: what comes later is told by its time.
         let file = OpenedFile(planned.input.path)
+        var transaction = OutputTransaction()
+        var made = try write(file, &transaction, &clock)
+        if context.isCancelled { throw ImageFailure("cancelled", "given up") }
+        clock.begin("sync")
+        committing()
+        made.content = try file.stamp()
+        do throws(RunError) {
+            made.written = try transaction.commit(disk)
+        } catch {
+            throw ImageFailure("save", error.description, endsRun: error.status == .someFailed ? nil : error)
+        }
+        made.stages = clock.seconds(context)
+        return made
+    }
+
+    /// Computes and writes the outputs, which have no names yet. What that took of memory is free when it returns: others may be computed while these wait for a disk.
+    private func write(_ file: OpenedFile, _ transaction: inout OutputTransaction, _ clock: inout JobClock) throws(ImageFailure) -> MadeImage {
         let opened: InputImage, prepared: [PreparedOutput]
         do throws(ImageFailure) {
             (opened, prepared) = try self.opened(file)
@@ -43,7 +62,6 @@ struct ImageJob {
         let damage = try keptDamage(file)
         noteUnreadMetadata(of: opened, file)
         clock.begin("save")
-        var transaction = OutputTransaction()
         for (index, output) in prepared.enumerated() {
             let share = 1 / Double(prepared.count), start = Double(index) * share
             let temporary: String
@@ -59,22 +77,11 @@ struct ImageJob {
                 throw error.endingRun(FullDisk(error.message, output: planned.outputs[index]))
             }
         }
-        if context.isCancelled { throw ImageFailure("cancelled", "given up") }
-        clock.begin("sync")
-        committing()
-        let content = try file.stamp()
-        let written: [[Int64]]
-        do throws(RunError) {
-            written = try transaction.commit()
-        } catch {
-            throw ImageFailure("save", error.description, endsRun: error.status == .someFailed ? nil : error)
-        }
         let precisions = context.precisions
-        return MadeImage(pixels: opened.facts.width * opened.facts.height * max(1, opened.frames.count), notes: [], seconds: 0, stages: clock.seconds(context),
+        return MadeImage(pixels: opened.facts.width * opened.facts.height * max(1, opened.frames.count), notes: [], seconds: 0,
                          precision: precisions.isEmpty ? nil : precisions.map(\.rawValue).joined(separator: ", "),
                          engine: precisions.isEmpty ? nil : session.stages.engine.version,
-                         inputSize: [opened.facts.width, opened.facts.height], outputSizes: prepared.map { [$0.image.width, $0.image.height] }, content: content, written: written,
-                         files: context.usedFiles, damage: damage)
+                         inputSize: [opened.facts.width, opened.facts.height], outputSizes: prepared.map { [$0.image.width, $0.image.height] }, files: context.usedFiles, damage: damage)
     }
 
     /// What the input says and libvips does not hand out is lost, unless nobody wants it.

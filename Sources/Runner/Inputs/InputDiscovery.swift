@@ -158,6 +158,8 @@ private struct Walk {
     var found = InputSelection.Found()
     private var seenFiles: Set<PathKey> = []
     private var openFolders: Set<PathKey> = []
+    /// What relative paths are relative to.
+    private let current = FileManager.default.currentDirectoryPath
     private let output: PathKey?
     private let ownFiles: [(name: PathKey, path: PathKey)]
     /// What earlier runs made, where it lies among the inputs.
@@ -176,7 +178,7 @@ private struct Walk {
     /// An input of an earlier run. One that is gone is found when its turn comes.
     mutating func take(_ entry: FailedInputs.Entry) {
         if FileStatus(entry.path)?.kind == .directory { return visit(entry.path, below: entry.folder) }
-        guard selection.isWanted(Path.join(entry.folder, Path.base(entry.path))), seenFiles.insert(PathKey(Path.absolute(entry.path))).inserted else { return }
+        guard selection.isWanted(Path.join(entry.folder, Path.base(entry.path))), seenFiles.insert(PathKey(Path.absolute(entry.path, in: current))).inserted else { return }
         found.files.append(InputFile(path: entry.path, folder: entry.folder, number: entry.number))
     }
 
@@ -280,7 +282,7 @@ private struct Walk {
                 return
             }
         }
-        guard seenFiles.insert(PathKey(Path.absolute(path))).inserted else { return }
+        guard seenFiles.insert(PathKey(Path.absolute(path, in: current))).inserted else { return }
         found.files.append(InputFile(path: path, folder: folder))
     }
 }

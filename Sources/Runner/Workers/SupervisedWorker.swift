@@ -56,7 +56,7 @@ final class SupervisedWorker: Sendable {
         self.ingredients = ingredients
         state = Monitor(State(reserve: reserve))
         (self.setup, self.limits, self.stageLabel) = (setup, limits, stageLabel)
-        places = min(setup.lanes + LocalMaker.waitingForDisk, WorkerBoard.mostFlights)
+        places = setup.places
     }
 
     /// Images in hand.
@@ -254,7 +254,7 @@ final class SupervisedWorker: Sendable {
             _ = process.wait()
             return error
         }
-        process.channel.send(WorkerOrder.begin(setup))
+        process.begin(setup)
         switch answer() {
         case .ready?: break
         case .refused(let error)?: throw refuse(error)

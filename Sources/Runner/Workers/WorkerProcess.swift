@@ -10,6 +10,7 @@ final class WorkerProcess: Sendable {
     private let board: WorkerBoard
     private let folder: WorkerFolder
     private let isReaped = Mutex(false)
+    private let hasBegun = Atomic<Bool>(false)
 
     /// How a worker ended.
     struct End: Sendable {
@@ -136,6 +137,11 @@ final class WorkerProcess: Sendable {
             made.append(WorkerProcess(process: process, channel: MessageChannel(descriptor: equipment.ends[0]), board: equipment.board, folder: equipment.folder))
         }
         return (made, nil)
+    }
+
+    /// Gives it its setup, once; it answers when it is ready.
+    func begin(_ setup: WorkerSetup) {
+        if !hasBegun.exchange(true, ordering: .relaxed) { channel.send(WorkerOrder.begin(setup)) }
     }
 
     private func closeInCopy() {
