@@ -45,7 +45,7 @@ extension Schedule {
     /// small one (``SyncQueue``). Fewer wait where a plug-in may take them all down.
     ///
     /// - Parameter lanes: how many are computed at the same time.
-    static func places(lanes: Int, _ request: RunRequest) -> Int { min(lanes + (request.usesPlugins ? 2 : 16), WorkerBoard.mostFlights) }
+    static func places(lanes: Int, _ request: RunRequest) -> Int { min(lanes + (request.usesPlugins ? 2 : 6), WorkerBoard.mostFlights) }
 
     /// Whether the images are made in this process: nothing but libvips' own code is trusted that far, and only with one image, which would be lost alone either way.
     func isInProcess(_ request: RunRequest, images: Int, settings: RunSettings) -> Bool {

@@ -2,9 +2,9 @@ internal import CFileSync
 internal import Foundation
 internal import Synchronization
 
-/// Brings the files of several images to the disk together.
+/// Brings the files of several images to the disk at the same time.
 ///
-/// Where a file system is asked for eight small files before any of them is waited for, it has half of the work that eight times one is: they share blocks of inodes,
+/// A file system that is asked for several small files at once, after the writing of all of them has begun, has less work than with one after the other: they share
 /// commits of its journal and flushes of the disk. So a small file waits here for others, for a moment, as long as others are on their way.
 final class SyncQueue: Sendable {
     private struct State {
@@ -16,17 +16,13 @@ final class SyncQueue: Sendable {
 
     private final class Request: Sendable {
         let descriptors: [Int32]
-        let codes: Mutex<[Int32]>
-        let isSynced = DispatchSemaphore(value: 0)
+        let isDue = DispatchSemaphore(value: 0)
 
-        init(_ descriptors: [Int32]) {
-            self.descriptors = descriptors
-            codes = Mutex(descriptors.map { _ in 0 })
-        }
+        init(_ descriptors: [Int32]) { self.descriptors = descriptors }
     }
 
     private let state = Mutex(State())
-    /// How many images are waited for.
+    /// How many images are synced at the same time.
     private let most: Int
 
     /// What waits for others no longer than this.
@@ -34,7 +30,7 @@ final class SyncQueue: Sendable {
     /// As much as a disk writes at full speed.
     private static let enoughBytes: Int64 = 1 << 20
 
-    /// - Parameter most: images to sync together; 1: each alone.
+    /// - Parameter most: images to sync at the same time; 1: each when it comes.
     init(most: Int) { self.most = max(1, most) }
 
     /// An image is begun. Balanced by `imageEnded`.
@@ -49,17 +45,16 @@ final class SyncQueue: Sendable {
     /// - Returns: for each what `fsync` said: 0 or an `errno`.
     func sync(_ descriptors: [Int32], bytes: Int64) -> [Int32] {
         let request = Request(descriptors)
-        let mine = state.withLock { state -> [Request] in
+        Self.begin(state.withLock { state in
             state.waiting.append(request)
             state.bytes = state.bytes.addingReportingOverflow(bytes).partialValue
             return state.waiting.count >= min(most, state.images) || state.bytes >= Self.enoughBytes ? Self.taken(&state) : []
+        })
+        if request.isDue.wait(timeout: .now() + Self.patience) == .timedOut {
+            Self.begin(state.withLock { state in state.waiting.contains { $0 === request } ? Self.taken(&state) : [] })
+            request.isDue.wait()
         }
-        Self.sync(mine)
-        if request.isSynced.wait(timeout: .now() + Self.patience) == .timedOut {
-            Self.sync(state.withLock { state in state.waiting.contains { $0 === request } ? Self.taken(&state) : [] })
-            request.isSynced.wait()
-        }
-        return request.codes.withLock { $0 }
+        return descriptors.map { fsync($0) == 0 ? 0 : errno }
     }
 
     private static func taken(_ state: inout State) -> [Request] {
@@ -67,12 +62,9 @@ final class SyncQueue: Sendable {
         return state.waiting
     }
 
-    private static func sync(_ requests: [Request]) {
-        // Only begun; what fails here fails there.
+    private static func begin(_ requests: [Request]) {
+        // What fails here fails in fsync.
         if requests.count > 1 { for descriptor in requests.flatMap(\.descriptors) { aqt_file_sync_begin(descriptor) } }
-        for request in requests {
-            request.codes.withLock { codes in codes = request.descriptors.map { fsync($0) == 0 ? 0 : errno } }
-            request.isSynced.signal()
-        }
+        for request in requests { request.isDue.signal() }
     }
 }
