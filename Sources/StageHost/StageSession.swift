@@ -72,7 +72,8 @@ public final class StageSession: Sendable {
             for case .image(let reference) in arguments.values where !isAway { isAway = goesAway(try image(reference)) }
             if isAway { primary = try ManagedColour.joining(primary) }
             let whole = try WholeSamples.settled(primary, for: stage.name)
-            if whole !== primary, ManagedColour.isCodedLight(primary) {
+            // libvips' sharpen makes 16 bits of such floats by itself.
+            if whole !== primary || stage.name == "sharpen", ManagedColour.isCodedLight(primary) {
                 context.note("'\(stage.name)' works on whole numbers: what is brighter than white in the picture's light is cut off")
             }
             primary = try UncachedPixels.kept(whole, for: stage.name)

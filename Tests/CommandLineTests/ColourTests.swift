@@ -114,6 +114,7 @@ import Vips
         #expect(outcome.status == 0, "\(outcome.error)")
         let made = try Image.load(place("out/light.tif"))
         #expect(made.format == .float && made.interpretation == .scrgb)
+        #expect(outcome.error.contains("works on whole numbers: what is brighter than white in the picture's light is cut off") == !["kuwahara: {}", "halftone: {}"].contains(stage))
         #expect(try figures("out/deep.tif", "out/light.tif")["max_difference"] as? Double ?? 999 <= 257, "of 65535")
     }
 

@@ -93,8 +93,10 @@ struct OutputFinish {
     /// The picture as the light that such a file holds; nil where it is none.
     private func asLight(_ image: Image) throws(VipsError) -> (Image, note: String?)? {
         let named = colour.profile.flatMap { $0 == "srgb" ? nil : $0 }
-        let note = named.map { "'\(saver)' holds light of sRGB's primaries, in which every colour has its place: the profile '\($0)' is not needed, and left out" }
+        let reason = "not kept, since the floats of '\(saver)' are light of sRGB's primaries, in which every colour has its place"
+        var note = named.map { "the colour profile '\($0)' \(reason)" }
         if image.interpretation == .scrgb { return (image, note) }
+        if note == nil, image.blob(ManagedColour.profileField) != nil { note = "the colour profile \(reason)" }
         guard let white = image.pictureFullScale else { return nil }
         var light = try ManagedColour.asLight(image, white: white)
         if light == nil {

@@ -120,7 +120,8 @@ extension InputImage {
     func parted(_ pages: [Image]) throws(ImageFailure) -> [Image] {
         do {
             return try pages.enumerated().map { index, page throws(VipsError) in
-                let fields = animation.fields(ofFrame: index)
+                // A libvips file stays the tall image that it is.
+                let fields = page.pageCount > 1 ? [] : animation.fields(ofFrame: index)
                 return fields.isEmpty ? page : try page.settingFields(fields)
             }
         } catch {
