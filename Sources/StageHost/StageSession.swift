@@ -64,11 +64,19 @@ public final class StageSession: Sendable {
         switch stage.kind {
         case .vips:
             var primary = try GreyPicture.settled(primary)
+            try CodeValues.check(primary, for: stage.name)
+            let wantsCodes = CodeValues.areMeant(by: stage.name, arguments)
             // A picture that was brought to sRGB is mixed with others there.
-            var isAway = ManagedColour.isAway(primary)
-            for case .image(let reference) in arguments.values where !isAway { isAway = ManagedColour.isAway(try image(reference)) }
+            func goesAway(_ image: Image) -> Bool { ManagedColour.isAway(image) || wantsCodes && PictureScale.isLight(image) }
+            var isAway = goesAway(primary)
+            for case .image(let reference) in arguments.values where !isAway { isAway = goesAway(try image(reference)) }
             if isAway { primary = try ManagedColour.joining(primary) }
-            primary = try UncachedPixels.kept(try WholeSamples.settled(primary, for: stage.name), for: stage.name)
+            let whole = try WholeSamples.settled(primary, for: stage.name)
+            // libvips' sharpen makes 16 bits of such floats by itself.
+            if whole !== primary || stage.name == "sharpen", ManagedColour.isCodedLight(primary) {
+                context.note("'\(stage.name)' works on whole numbers: what is brighter than white in the picture's light is cut off")
+            }
+            primary = try UncachedPixels.kept(whole, for: stage.name)
             let joined = isAway ? [] : JoinedColour.references(of: stage.name, arguments)
             func prepared(_ reference: ImageReference) throws(StageError) -> Image {
                 // The running input is the image that `in` names, not the previous result.

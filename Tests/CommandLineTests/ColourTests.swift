@@ -96,4 +96,80 @@ import Vips
         let given = try Image.load(place("p3.png")).blob("icc-profile-data")
         #expect(try Image.load(place("out/p3.png")).blob("icc-profile-data") != given)
     }
+
+    // MARK: light
+
+    /// The picture as 16 bits, and as floats of light.
+    private func makeLight() throws {
+        let deep = try Operation.image("colourspace", ["in": .image(try Picture.make(90, 60)), "space": "rgb16"])
+        try deep.save(place("deep.png"))
+        try Operation.image("colourspace", ["in": .image(deep), "space": "scrgb"]).save(place("light.tif"))
+    }
+
+    @Test(arguments: ["kuwahara: {}", "halftone: {}", "invert", "hist_equal", "gravity: {direction: centre, width: 120, height: 80, extend: white}"])
+    func `floats of light give what 16 bits give, and stay floats of light`(_ stage: String) throws {
+        try makeLight()
+        try place.write("p.yaml", "version: 1\nstages:\n  - \(stage)\noutput: \"{stem}.tif\"\n")
+        let outcome = try place.aquatint("run", "p.yaml", "light.tif", "deep.png", "-o", "out")
+        #expect(outcome.status == 0, "\(outcome.error)")
+        let made = try Image.load(place("out/light.tif"))
+        #expect(made.format == .float && made.interpretation == .scrgb)
+        #expect(outcome.error.contains("works on whole numbers: what is brighter than white in the picture's light is cut off") == !["kuwahara: {}", "halftone: {}"].contains(stage))
+        #expect(try figures("out/deep.tif", "out/light.tif")["max_difference"] as? Double ?? 999 <= 257, "of 65535")
+    }
+
+    @Test(.enabled(if: Program.hasEngine, "there is no inference engine: run make setup"))
+    func `networks are given floats of light as sRGB, one after another, and whatever the file`() throws {
+        try makeLight()
+        let stage = "  - generator: {weights: generator.safetensors}\n"
+        try place.write("p.yaml", "version: 1\nstages:\n\(stage)  - kuwahara: {}\n\(stage)output: \"{stem}.tif\"\n")
+        try place.write("pfm.yaml", "version: 1\noutput: \"{stem}.pfm\"\n")
+        #expect(try place.aquatint("run", "pfm.yaml", "light.tif", "-o", ".").status == 0)
+        try FileManager.default.moveItem(atPath: place("light.pfm"), toPath: place("other.pfm"))
+        let outcome = try place.aquatint("run", "p.yaml", "light.tif", "other.pfm", "deep.png", "-o", "out", "--precision", "f32")
+        #expect(outcome.status == 0, "\(outcome.error)")
+        for name in ["light", "other"] {
+            #expect(try Image.load(place("out/\(name).tif")).format == .float)
+            #expect(try figures("out/deep.tif", "out/\(name).tif")["max_difference"] as? Double ?? 999 <= 257, "\(name), of 65535")
+        }
+    }
+
+    @Test func `a picture of integers is light in files that hold nothing else, and is that picture when it is read`() throws {
+        try place.write("p.yaml", "version: 1\noutputs: [{file: \"{stem}.pfm\"}, {file: \"{stem}.hdr\"}]\n")
+        #expect(try place.aquatint("run", "p.yaml", "p3.png", "srgb.png", "-o", "out").status == 0)
+        for file in ["out/p3.pfm", "out/srgb.pfm", "out/p3.hdr", "out/srgb.hdr"] {
+            let apart = try figures("srgb.png", file)
+            // Radiance has 8 bits for the brightest of three.
+            #expect(apart["de2000_mean"] as? Double ?? 99 < 0.5, "\(file): \(apart)")
+        }
+    }
+
+    @Test func `a stage that makes 8 bits of floats is told of, and grey floats without a white are refused`() throws {
+        try makeLight()
+        try place.write("p.yaml", "version: 1\nstages: [{colourspace: srgb}]\n")
+        let outcome = try place.aquatint("run", "p.yaml", "light.tif", "-o", "out")
+        #expect(outcome.error.contains("'colourspace' lowers the depth from floats to 8 bits, as libvips does"), "\(outcome.error)")
+        try Operation.image("extract_band", ["in": .image(try Image.load(place("light.tif"))), "band": 1]).save(place("grey.tif"))
+        try place.write("s.yaml", "version: 1\nstages: [sharpen]\n")
+        let refused = try place.aquatint("run", "s.yaml", "grey.tif", "-o", "out")
+        #expect(refused.status == 1 && refused.error.contains("sharpen: works on code values, and these floats are data without a white"), "\(refused.error)")
+    }
+
+    @Test func `a profile that nothing can be converted by is left out, and told of once`() throws {
+        try place.write("p3.yaml", "version: 1\noutput: {file: \"made.tif\", profile: p3}\n")
+        #expect(try place.aquatint("run", "p3.yaml", "srgb.png", "-o", ".").status == 0)
+        let sound = try #require(try Image.load(place("made.tif")).blob("icc-profile-data"))
+        var flat = sound
+        // The gamma of the curves, behind their type and kind.
+        let curve = try #require(sound.indices.first { sound[$0...].starts(with: Array("para".utf8)) })
+        flat.replaceSubrange(curve + 12..<curve + 16, with: [0xFF, 0xFF, 0, 0])
+        for (name, profile, reason) in [("none", Array("no profile".utf8), "it is none by its first bytes"), ("short", Array(sound.prefix(300)), "a part of it is missing"), ("flat", flat, "a curve of it does not rise")] {
+            try Picture.make(64, 48).settingFields([("icc-profile-data", .blob(profile))]).save(place("\(name).tif"))
+            try place.write("p.yaml", "version: 1\nstages: [invert]\n")
+            let outcome = try place.aquatint("run", "p.yaml", "\(name).tif", "-o", "out")
+            #expect(outcome.status == 0 && outcome.error.contains("note \(name).tif: its colour profile is damaged (\(reason)), and left out: its colours are taken for sRGB"), "\(outcome.error)")
+            #expect(!outcome.error.contains("not kept"), "\(outcome.error)")
+            #expect(try Image.load(place("out/\(name).tif")).blob("icc-profile-data") == nil)
+        }
+    }
 }

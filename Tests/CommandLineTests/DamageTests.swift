@@ -57,4 +57,21 @@ import Vips
         let outcome = try place.aquatint("run", "p.yaml", "cut.tif", "-o", "out")
         #expect(outcome.status == 1 && outcome.error.contains("cut.tif: is a damaged TIFF: its list of pages is cut off or broken"), "\(outcome.error)")
     }
+
+    @Test(arguments: ["gif", "tif"]) func `several pictures of which the last are missing fail, or are kept as far as they are there, and listed`(_ ext: String) throws {
+        let frames = try FrameTests.frames(40, 30)
+        // The directory of a page stands behind its pixels.
+        try frames.save(place("whole.\(ext)"), options: ext == "tif" ? ["compression": "deflate"] : [:])
+        let bytes = try place.read("whole.\(ext)")
+        try place.write("cut.\(ext)", Array(bytes.dropLast(ext == "gif" ? 3 : 150)))
+        try place.write("p.yaml", "version: 1\ninput: {pages: all, on_damage: fail}\nstages: [invert]\n")
+        let failed = try place.aquatint("run", "p.yaml", "cut.\(ext)", "whole.\(ext)", "-o", "out")
+        #expect(failed.status == 1 && failed.error.contains("failed cut.\(ext): is damaged: its end is missing: 2 p"), "\(failed.error)")
+        #expect(place.files("out") == ["whole.\(ext)"])
+        try place.write("k.yaml", "version: 1\ninput: {pages: all, on_damage: keep}\nstages: [invert]\n")
+        let kept = try place.aquatint("run", "k.yaml", "cut.\(ext)", "whole.\(ext)", "-o", "kept")
+        #expect(kept.status == 0 && kept.error.contains("damaged cut.\(ext): its end is missing: 2 p") && !kept.error.contains("damaged whole"), "\(kept.error)")
+        try place.write("two.yaml", "version: 1\ninput: {pages: 1..2}\nstages: [invert]\n")
+        #expect(try place.aquatint("run", "two.yaml", "cut.\(ext)", "-o", "two").status == 0)
+    }
 }

@@ -51,6 +51,15 @@ import Vips
         }
     }
 
+    @Test func `a frame that stays alone keeps its own time`() throws {
+        try place.write("p.yaml", "version: 1\ninput: {pages: 2}\noutput: \"{stem}{ext}\"\n")
+        try place.write("each.yaml", "version: 1\ninput: {pages: all}\noutput: \"{stem}-{page}{ext}\"\n")
+        #expect(try place.aquatint("run", "p.yaml", "n.gif", "-o", "out").status == 0)
+        #expect(try place.aquatint("run", "each.yaml", "n.gif", "-o", "out").status == 0)
+        #expect(try place.load("out/n.gif").intArray("delay") == [200])
+        for (page, delay) in [(1, 100), (2, 200), (3, 300)] { #expect(try place.load("out/n-\(page).gif").intArray("delay") == [delay]) }
+    }
+
     @Test(.enabled(if: Program.hasEngine, "there is no inference engine: run make setup"))
     func `frames come through a network without their neighbours`() throws {
         try place.write("w.safetensors", Array(try Data(contentsOf: URL(filePath: "\(Program.root)/Tests/Fixtures/modules/generator-00.weights.safetensors"))))

@@ -165,6 +165,21 @@ import Vips
         #expect(try finish([0, 0, 0, 1], .float, .scrgb, saver: "jpegsave", input: .float).image.bytes() == [0, 0, 0])
     }
 
+    @Test(arguments: [("tiffsave", ".tif", 3), ("jxlsave", ".jxl", 3), ("radsave", ".hdr", 3), ("ppmsave", ".pfm", 3)])
+    func `code values in floats are light in files whose readers take floats for that`(_ saver: String, _ ext: String, _ bands: Int) throws {
+        var finish = OutputFinish(saver: saver, inputFormat: .float, castFormat: nil)
+        finish.fileExtension = ext
+        let (image, notes) = try finish.apply(try pixel([0, 127.5, 255], .float, .srgb))
+        #expect(image.interpretation == .scrgb && image.format == .float && notes.isEmpty)
+        let light = try image.bytes().withUnsafeBytes { Array($0.bindMemory(to: Float.self)) }
+        #expect(zip(light, [0, 0.2140411, 1]).allSatisfy { abs($0 - $1) < 1e-5 }, "\(light)")
+    }
+
+    @Test func `numbers that the pipeline has cast to floats go into a TIFF as they are`() throws {
+        let image = try OutputFinish(saver: "tiffsave", inputFormat: .uchar, castFormat: .float).apply(try pixel([0, 127.5, 255], .float, .srgb)).image
+        #expect(try image.bytes().withUnsafeBytes { Array($0.bindMemory(to: Float.self)) } == [0, 127.5, 255])
+    }
+
     @Test func `a grey picture takes a profile of three colours`() throws {
         for (format, space) in [(BandFormat.uchar, Interpretation.blackAndWhite), (.ushort, .grey16), (.float, .grey16)] {
             var finish = OutputFinish(saver: "pngsave", inputFormat: format == .uchar ? .uchar : .ushort, castFormat: nil)

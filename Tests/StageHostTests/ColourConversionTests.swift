@@ -170,4 +170,33 @@ import Vips
         #expect(curve.value(0) == 0 && curve.value(1) == 1 && abs(curve.value(0.4) - 0.5) < 1e-6)
         #expect(zip(0..<100, 1...100).allSatisfy { curve.value(Float($0) / 100) <= curve.value(Float($1) / 100) })
     }
+
+    @Test func `Display P3 is what its definition says, and a profile that others read`() throws {
+        let profile = try #require(MatrixProfile(DisplayP3.profile))
+        for (row, wanted) in zip(profile.matrix.rows, (0..<3).map { row in Self.p3.map { $0[row] } }) {
+            #expect(zip(row, wanted).allSatisfy { abs($0 - $1) < 2e-5 }, "\(row), not \(wanted)")
+        }
+        for level in stride(from: Float(0), through: 1, by: 0.05) { #expect(abs(profile.curves[0].light(level) - ToneCurve.srgb.light(level)) < 1e-4) }
+        #expect(ManagedColour.fault(of: DisplayP3.profile) == nil)
+        // By lcms: a green of P3 that sRGB has, too.
+        let file = try #require(ManagedColour.file(of: DisplayP3.profile))
+        let green = try Image.samples([100, 150, 110], width: 1, height: 1, bands: 3, format: .uchar, interpretation: .srgb)
+        let there = try Operation.image("icc_transform", ["in": .image(green), "input_profile": .string(file), "output_profile": "srgb", "depth": 16]).bytes()
+        let own = try ColourConversion(from: profile, to: .srgb)?.applied(to: green, white: 255, clips: true).floats() ?? []
+        for band in 0..<3 {
+            let word = Int(there[2 * band]) | Int(there[2 * band + 1]) << 8
+            #expect(abs(Float(word) / 257 - own[band]) < 0.6, "\(there), \(own)")
+        }
+    }
+
+    @Test func `grey in three bands stays grey in every profile`() throws {
+        let levels: [UInt8] = (0...255).flatMap { (level: UInt8) -> [UInt8] in [level, level, level] }
+        let image = try Image.samples(levels, width: 256, height: 1, bands: 3, format: .uchar, interpretation: .srgb)
+        for (name, primaries, curve, _) in Self.wide {
+            let profile = try #require(MatrixProfile(Self.profile(primaries, curve))), conversion = try #require(ColourConversion(from: .srgb, to: profile))
+            let samples = try conversion.applied(to: image, white: 255, clips: true).rounded(to: .uchar).bytes()
+            let coloured = (0..<256).filter { (level: Int) -> Bool in Set(samples[3 * level..<3 * level + 3]).count > 1 }
+            #expect(coloured.isEmpty, "\(name): \(coloured)")
+        }
+    }
 }

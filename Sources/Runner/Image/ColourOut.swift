@@ -29,7 +29,9 @@ struct ColourOut {
                 return (try converted.settingFields([(ManagedColour.profileField, (wanted ?? ManagedColour.srgbProfile).map { .blob($0) })]), [])
             }
         }
-        return (try transformed(image, own, white, to: target), [])
+        // libvips knows another one by that name.
+        guard let file = target == "p3" ? ManagedColour.file(of: DisplayP3.profile) : target else { throw VipsError(message: "a profile cannot be written to the temporary folder") }
+        return (try transformed(image, own, white, to: file), [])
     }
 
     /// A grey picture stays grey, unless the profile that is asked for is one of colours.

@@ -18,7 +18,7 @@ struct FinishedOutput {
             let isStripped = !output.metadata.has(.icc)
             // Back to the input's own profile before samples are rounded, unless another is wanted.
             let grey = try GreyPicture.settled(result)
-            let settled = profile == nil && !isStripped ? try ManagedColour.restored(grey) : grey
+            let settled = profile == nil && !isStripped ? try ManagedColour.restored(grey, staysWhole: scope.castFormat?.isInteger == true) : grey
             let given = try output.options(for: saver, in: environment, pipeline: pipeline)
             var finish = OutputFinish(saver: saver.name, inputFormat: inputFormat, castFormat: scope.castFormat)
             finish.fileExtension = fileExtension.lowercased()

@@ -151,10 +151,15 @@ struct ImageBuilder {
 
     /// Some operations work with 8 bits whatever they are given: that is said, since it cannot be seen in the file.
     private func noteDepth(_ before: Image, _ after: Image, _ name: String) {
-        // What compares floats gives 8 bits, too, which are no picture.
-        guard before.format == .ushort || (before.format.isFloat && name == "thumbnail_image"), after.format == .uchar, name != "cast" else { return }
+        // What compares floats gives 8 bits, too, which are no picture. Floats of a picture of 8 bits lose nothing that it had.
+        let isFloatPicture = before.format.isFloat && before.pictureFullScale != 255 && Self.picturesOfEightBits.contains(name)
+        guard before.format == .ushort || isFloatPicture, after.format == .uchar, name != "cast" else { return }
         context.note("'\(name)' lowers the depth from \(before.format.isFloat ? "floats" : "16") to 8 bits, as libvips does")
     }
+
+    private static let picturesOfEightBits: Set<String> = [
+        "thumbnail_image", "colourspace", "scale", "falsecolour", "icc_transform", "icc_export", "composite", "composite2", "maplut", "morph", "merge", "mosaic",
+    ]
 
     private func result(of use: StageUse, _ description: StageDescription, _ arguments: [String: Value], _ primary: Image, _ isExpensive: inout Bool,
                         _ label: String, following earlier: NetworkChain? = nil) throws(ImageFailure) -> StageResult {

@@ -95,6 +95,7 @@ struct ImageJob {
     private func keptDamage(_ file: OpenedFile) throws(ImageFailure) -> String? {
         guard session.pipeline.input.onDamage == .keep, let loader = file.loader, InputTrust.isTrusted(loader) || session.pipeline.input.allowsUntrusted,
               let options = try? InputImage.loaderOptions(loader, session.request) else { return nil }
+        if let damage = InputDamage.ofPages(file, loader, session.pipeline.input.pages) { return damage }
         // Frames of an animation are decoded in their order, pages one by one: they may have different sizes.
         let pages = session.pipeline.input.pages == .first ? [nil] : InputPages.taken(file, loader, options, session.request)
         if ["gifload", "webpload"].contains(loader), pages.count > 1, let last = pages.last ?? nil {
@@ -160,7 +161,7 @@ struct ImageJob {
         for (index, output) in session.pipeline.outputs.enumerated() {
             guard let first = frames.first?[index] else { continue }
             let images = frames.map { $0[index].image }, isSplit = planned.pages != nil && output.file.usesPage
-            for image in isSplit ? images : [try opened.joined(images)] {
+            for image in isSplit ? try opened.parted(images) : [try opened.joined(images)] {
                 guard let path = paths.popFirst() else { throw ImageFailure("load", "it has more pages than when the run was planned: run it again") }
                 result.append(try finish(image, output, path, opened, first.builder))
             }

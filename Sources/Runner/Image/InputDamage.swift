@@ -31,6 +31,25 @@ enum InputDamage {
         return complaint.hasPrefix(start) ? String(complaint.dropFirst(start.count)) : complaint
     }
 
+    /// What is wrong with a file of several pictures that ends early, where its loader takes those that are there and says nothing; nil where those that are taken are there.
+    static func ofPages(_ file: OpenedFile, _ loader: String, _ selection: PageSelection) -> String? {
+        let there: Int, noun: String
+        switch loader {
+        case "gifload":
+            guard let frames = GIFFrames(file), !frames.isWhole else { return nil }
+            (there, noun) = (frames.complete, "picture")
+        case "tiffload":
+            guard let pages = TIFFPages(file), pages.isCutOff else { return nil }
+            (there, noun) = (pages.count, "page")
+        default: return nil
+        }
+        switch selection {
+        case .first: return nil
+        case .range(let range) where range.upperBound <= there: return nil
+        case .range, .all: return "its end is missing: \(there == 1 ? "one \(noun) is" : "\(there) \(noun)s are") there as a whole"
+        }
+    }
+
     /// Whether an error tells of what this machine lacks, and nothing of the file.
     static func isOfTheMachine(_ message: String) -> Bool {
         [EMFILE, ENFILE, ENOMEM].contains { message.contains(String(cString: strerror($0))) } || message.lowercased().contains("out of memory")

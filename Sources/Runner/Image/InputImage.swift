@@ -96,9 +96,10 @@ struct InputImage {
         return try Operation.image("copy", ["in": .image(marked), "xres": .double(x), "yres": .double(y)])
     }
 
-    /// Packed formats taken apart, and the EXIF rotation applied.
+    /// Packed formats taken apart, the EXIF rotation applied, and colours of a PFM called light, which libvips calls code values of 0 to 255.
     static func decoded(_ image: Image, isUpright: Bool) throws(VipsError) -> Image {
         var image = image
+        if image.fields.contains("pfm-scale"), image.bands == 3, image.format.isFloat { image = try Operation.image("copy", ["in": .image(image), "interpretation": "scrgb"]) }
         if image.coding != .none { image = try Operation.image(image.coding == .labq ? "LabQ2Lab" : "rad2float", ["in": .image(image)]) }
         return isUpright || image.orientation <= 1 ? image : try Operation.image("autorot", ["in": .image(image)])
     }
@@ -181,6 +182,8 @@ struct ShrinkOnLoad {
     }
 
     func open(_ file: OpenedFile, loader: String, facts: ImageFacts, options: [String: Argument]) throws -> Image? {
+        // Nothing is gained with this one, and it takes the light of a PFM for code values.
+        guard loader != "ppmload" else { return nil }
         let environment = Environment(variables: session.variables, facts: ["input": facts, "prev": facts])
         var arguments = try use.arguments(for: description, in: environment, pipeline: session.pipeline)
         // These mean something else to `thumbnail`, or need the pipeline's folder: the stage itself does them right.

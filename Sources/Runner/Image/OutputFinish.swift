@@ -40,6 +40,11 @@ struct OutputFinish {
         // libvips would take Lab of D50 for one of D65, and make 16 bits of what came from 8.
         let isOtherSpace = [.lab, .labs, .lch, .cmc, .xyz, .yxy, .hsv].contains(image.interpretation) && !holdsAnything
         if isOtherSpace { image = try ManagedColour.light(image) }
+        if holdsLight(image), let (light, note) = try asLight(image) { return (light, notes + (note.map { [$0] } ?? [])) }
+        if image.interpretation == .scrgb, saver == "fitssave", image.format.isFloat {
+            image = try ManagedColour.asCodeValues(image)
+            given = image
+        }
         if image.interpretation == .scrgb, !holdsFloat || isOtherSpace {
             image = try Self.displayed(image)
             given = image
@@ -74,6 +79,38 @@ struct OutputFinish {
         let alpha = try Operation.image("linear", ["in": .image(band), "a": .doubles([65535]), "b": .doubles([0.5])])
         return try Operation.image("bandjoin", ["in": .images([shown, try Operation.image("cast", ["in": .image(alpha), "format": "ushort"])])])
     }
+
+    // MARK: light
+
+    /// Whether the file is read as light: always one of Radiance or PFM, and one of floats in colours. Numbers that the pipeline has cast to floats itself go into a TIFF as they are.
+    private func holdsLight(_ image: Image) -> Bool {
+        if saver == "radsave" || isPFM { return image.interpretation == .scrgb || image.pictureFullScale != nil }
+        guard saver == "jxlsave" || saver == "tiffsave" && castFormat?.isFloat != true else { return false }
+        let colours = image.bands - (image.hasAlpha ? 1 : 0)
+        return colours == 3 && pictureWhite(of: image) != nil && storedFormat(of: image).isFloat
+    }
+
+    /// The picture as the light that such a file holds; nil where it is none.
+    private func asLight(_ image: Image) throws(VipsError) -> (Image, note: String?)? {
+        let named = colour.profile.flatMap { $0 == "srgb" ? nil : $0 }
+        let reason = "not kept, since the floats of '\(saver)' are light of sRGB's primaries, in which every colour has its place"
+        var note = named.map { "the colour profile '\($0)' \(reason)" }
+        if image.interpretation == .scrgb { return (image, note) }
+        if note == nil, image.blob(ManagedColour.profileField) != nil { note = "the colour profile \(reason)" }
+        guard let white = image.pictureFullScale else { return nil }
+        var light = try ManagedColour.asLight(image, white: white)
+        if light == nil {
+            // Inks, and profiles of tables.
+            let shown = try ColourOut(profile: "srgb", isStripped: false).apply(image, white: pictureWhite(of: image), holdsInks: false).image
+            light = try ManagedColour.asLight(shown, white: shown.pictureFullScale ?? white)
+        }
+        guard let light else { return nil }
+        guard saver == "radsave", light.bands == 1 else { return (light, note) }
+        let colours = try Operation.image("bandjoin", ["in": .images([light, light, light])])
+        return (try Operation.image("copy", ["in": .image(colours), "interpretation": "scrgb"]), note)
+    }
+
+    private var isPFM: Bool { saver == "ppmsave" && fileExtension == ".pfm" }
 
     // MARK: depth
 
@@ -177,7 +214,7 @@ struct OutputFinish {
     }
 
     private var holdsFloat: Bool {
-        ["tiffsave", "vipssave", "fitssave", "rawsave", "radsave", "matrixsave", "csvsave", "jxlsave", "openexrsave"].contains(saver) || (saver == "ppmsave" && fileExtension == ".pfm")
+        ["tiffsave", "vipssave", "fitssave", "rawsave", "radsave", "matrixsave", "csvsave", "jxlsave", "openexrsave"].contains(saver) || isPFM
     }
 
     /// Whether numbers of any kind go into the file as they are.

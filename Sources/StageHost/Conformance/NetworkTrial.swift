@@ -68,13 +68,14 @@ struct NetworkTrial {
             let interpretation: Interpretation = !isPicture ? .multiband : bands == 1 ? .blackAndWhite : .srgb
             var image = try Image.samples(bytes, width: width, height: height, bands: bands, format: .float, interpretation: interpretation)
             // Floats of full scale 1.
-            if isPicture { image = try image.settingFields([(PictureScale.field, .double(1))]) }
-            if bands == 3 { image = try Operation.image("copy", ["in": .image(image), "interpretation": "scrgb"]) }
+            if isPicture { image = try image.settingFields([(PictureScale.field, .double(bands == 3 ? 255 : 1))]) }
+            if bands == 3 { image = try Operation.image("linear", ["in": .image(image), "a": .doubles([255]), "b": .doubles([0])]) }
             let settings = NeuralSettings(precision: .exactly(.f32), threads: 2)
             let options = try NetworkOptions(["tiling": cut.value], stage: id)
             let plan = try instance.plan([Self.description(width, height, bands)])
             let (result, _) = try NetworkStageImage(network: network, options: options, plan: plan, settings: settings, engine: engine, context: context, stage: id).make(image)
-            let samples = try Operation.image("cast", ["in": .image(result), "format": "float"]).bytes().withUnsafeBytes { Array($0.bindMemory(to: Float.self)) }
+            let unit = try Operation.image("linear", ["in": .image(result), "a": .doubles([1 / (PictureScale(of: result).white ?? 1)]), "b": .doubles([0])])
+            let samples = try Operation.image("cast", ["in": .image(unit), "format": "float"]).bytes().withUnsafeBytes { Array($0.bindMemory(to: Float.self)) }
             if let failure = context.firstFailure { throw failure }
             return Result(width: result.width, height: result.height, bands: result.bands, samples: samples)
         } catch let error as StageError {

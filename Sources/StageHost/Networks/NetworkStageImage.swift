@@ -47,7 +47,7 @@ struct NetworkStageImage: Sendable {
             step.detour = "the picture is grey, and mixed as such"
         }
         var output = try blended(result, with: colours)
-        if let alpha { output = try joined(output, alpha) }
+        if let alpha { output = try joined(output, alpha, white: PictureScale(of: input).white) }
         return (output, step)
     }
 
@@ -177,9 +177,13 @@ struct NetworkStageImage: Sendable {
     }
 
     /// Alpha scaled to the result's size and joined to a picture; data has none.
-    private func joined(_ result: Image, _ alpha: Image) throws(StageError) -> Image {
+    ///
+    /// - Parameter white: full scale of the alpha.
+    private func joined(_ result: Image, _ alpha: Image, white alphaWhite: Double?) throws(StageError) -> Image {
         guard case .picture(let white) = PictureScale(of: result), let between = plan.alphaSizes else { return result }
         var alpha = alpha
+        // Light has its white at 1, and is no more when a network has seen it.
+        if alpha.format.isFloat, let alphaWhite, alphaWhite != white { alpha = try VipsStage.unary("linear", alpha, ["a": .doubles([white / alphaWhite]), "b": .doubles([0])]) }
         for size in between + [(result.width, result.height)] {
             alpha = try resized(alpha, width: size.width, height: size.height, kernel: size.width > alpha.width ? "cubic" : nil)
             let alphaWhite = PictureScale.white(of: alpha.format) ?? white

@@ -10,6 +10,8 @@ public final class ColourConversion: Sendable {
     private let bands: Int
     /// Row by row.
     private let matrix: [Float]
+    /// Whether white is white, but for the rounding of the profiles' numbers, which is not to give grey a colour.
+    private let keepsGrey: Bool
     /// One for each band of the result.
     private let back: [CurveTable]
     private let known = Mutex<[BandFormat: Light]>([:])
@@ -27,6 +29,7 @@ public final class ColourConversion: Sendable {
         self.source = source
         bands = source.curves.count
         self.matrix = matrix.rows.joined().map { Float($0) }
+        keepsGrey = matrix.rows.allSatisfy { abs($0.reduce(0, +) - 1) < 0.002 }
         back = Self.perBand(curves) { curve in CurveTable(curve.value) }
     }
 
@@ -34,17 +37,40 @@ public final class ColourConversion: Sendable {
 
     private static let made = Mutex<[String: ColourConversion?]>([:])
 
-    /// From one ICC profile to another; sRGB where there is none.
-    ///
+    /// What the numbers of a picture stand for.
+    enum Colours {
+        /// Code values of sRGB, or of grey as it has them.
+        case srgb
+        /// Light of sRGB's primaries, or grey light.
+        case light
+        case profile([UInt8])
+
+        fileprivate var key: String {
+            switch self {
+            case .srgb: "srgb"
+            case .light: "light"
+            case .profile(let bytes): SHA256.hash(bytes).hex
+            }
+        }
+    }
+
+    /// From one ICC profile to another; sRGB where there is none: see ``between(_:_:bands:)-(Colours,_,_)``.
+    public static func between(_ source: [UInt8]?, _ target: [UInt8]?, bands: Int) -> ColourConversion? {
+        between(source.map { .profile($0) } ?? Colours.srgb, target.map { .profile($0) } ?? Colours.srgb, bands: bands)
+    }
+
     /// - Parameter bands: colours of the picture, one or three.
     /// - Returns: nil where one of them is no matrix profile of that many bands.
-    public static func between(_ source: [UInt8]?, _ target: [UInt8]?, bands: Int) -> ColourConversion? {
+    static func between(_ source: Colours, _ target: Colours, bands: Int) -> ColourConversion? {
         guard bands == 1 || bands == 3 else { return nil }
-        let key = "\(bands) " + [source, target].map { $0.map { SHA256.hash($0).hex } ?? "srgb" }.joined(separator: " ")
+        let key = "\(bands) \(source.key) \(target.key)"
         if let known = made.withLock({ $0[key] }) { return known }
-        func read(_ profile: [UInt8]?) -> MatrixProfile? {
-            guard let profile else { return bands == 1 ? .srgbGrey : .srgb }
-            return MatrixProfile(profile).flatMap { $0.curves.count == bands ? $0 : nil }
+        func read(_ colours: Colours) -> MatrixProfile? {
+            switch colours {
+            case .srgb: bands == 1 ? .srgbGrey : .srgb
+            case .light: bands == 1 ? .greyLight : .light
+            case .profile(let bytes): MatrixProfile(bytes).flatMap { $0.curves.count == bands ? $0 : nil }
+            }
         }
         let conversion = read(source).flatMap { source in read(target).flatMap { ColourConversion(from: source, to: $0) } }
         made.withLock { made in
@@ -138,9 +164,10 @@ public final class ColourConversion: Sendable {
                     for index in 0..<run.count {
                         let place = index * run.step
                         let red = light(0, place), green = light(1, place + 1), blue = light(2, place + 2)
-                        target[place] = first[inside(a * red + b * green + c * blue)] * run.white
-                        target[place + 1] = second[inside(d * red + e * green + f * blue)] * run.white
-                        target[place + 2] = third[inside(g * red + h * green + i * blue)] * run.white
+                        let isGrey = keepsGrey && red == green && green == blue
+                        target[place] = first[inside(isGrey ? red : a * red + b * green + c * blue)] * run.white
+                        target[place + 1] = second[inside(isGrey ? red : d * red + e * green + f * blue)] * run.white
+                        target[place + 2] = third[inside(isGrey ? red : g * red + h * green + i * blue)] * run.white
                         for more in place + 3..<place + run.step { target[more] = other(more) }
                     }
                 }

@@ -2,13 +2,13 @@
 /// white (4.6e-7 of the value for the curve of sRGB, a thirtieth of a code value of 16 bits).
 ///
 ///      2^-40 ... | 256 pieces | 256 pieces | ...        below, the value at 0; above, the last piece goes on; below 0, the mirror image
-///                0.25         0.5          1      4
+///                0.25         0.5          1     2^17, which is brighter than any number of 16 bits of an OpenEXR file
 struct CurveTable: Sendable {
     private let values: [Float]
     /// The value at 0.
     private let start: Float
 
-    private static let first: UInt32 = (127 - 40) << 23, last: UInt32 = (127 + 2) << 23, shift: UInt32 = 15
+    private static let first: UInt32 = (127 - 40) << 23, last: UInt32 = (127 + 17) << 23, shift: UInt32 = 15
     private static let lowest = Float(bitPattern: first), highest = Float(bitPattern: last)
 
     init(_ curve: (Float) -> Float) {

@@ -81,7 +81,11 @@ enum JoinedColour {
     }
 
     /// Grey in three bands.
-    private static func widened(_ image: Image) throws -> Image {
+    static func widened(_ image: Image) throws(StageError) -> Image {
+        do { return try inThreeBands(image) } catch { throw .vips(error) }
+    }
+
+    private static func inThreeBands(_ image: Image) throws(VipsError) -> Image {
         let grey = try Operation.image("extract_band", ["in": .image(image), "band": 0])
         let alpha = image.hasAlpha ? [try Operation.image("extract_band", ["in": .image(image), "band": 1])] : []
         let joined = try Operation.image("bandjoin", ["in": .images([grey, grey, grey] + alpha)])

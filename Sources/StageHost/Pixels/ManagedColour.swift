@@ -8,9 +8,13 @@ public import Vips
 /// A picture with another profile is brought to sRGB before the first such stage, in floats where its profile is one of curves and a matrix, else at 16 bits, and remembers its own
 /// profile in a header field; it stays in sRGB until it is saved, and is brought back then. So a row of networks is converted once, and a picture stored as Display P3 gives what the
 /// same picture stored as sRGB does. Colours outside sRGB are clipped on the way, as every program does that hands such pictures to a network.
+///
+/// Light (scRGB) goes the same way, by the curve of sRGB, which goes on above white and as its own mirror image below black: nothing is clipped, so that what is brighter than white comes back.
 public enum ManagedColour {
     /// The profile that the input had, while the image is in sRGB.
     static let field = "aquatint-origin-profile"
+    /// On every image that was brought to where a stage wants it: whether its own numbers were light (1) or code values (0).
+    static let originField = "aquatint-origin-is-light"
     public static let profileField = "icc-profile-data"
 
     /// The picture in sRGB, its samples on the scale that they had.
@@ -18,6 +22,7 @@ public enum ManagedColour {
     /// - Parameter image: colours without alpha.
     /// - Returns: the image as it is where it has no profile, or one that is sRGB for all that can be seen.
     static func inSRGB(_ image: Image) throws(StageError) -> Image {
+        if PictureScale.isLight(image) { return try coded(image) }
         guard let profile = image.blob(profileField), fits(profile, image), case .picture(let white) = PictureScale(of: image), white == 255 || white == 65535,
               !isSRGB(profile, bands: image.bands) else { return image }
         do {
@@ -27,10 +32,57 @@ public enum ManagedColour {
             let origin: FieldValue? = image.bands <= 3 && isReversible(profile, bands: image.bands) ? .blob(profile) : nil
             // The profile of three bands says nothing of one.
             let own = image.bands == 1 ? nil : srgbProfile
-            return try typed.settingFields([(PictureScale.field, .double(white)), (field, origin), (profileField, own.map { .blob($0) })])
+            return try typed.settingFields([(PictureScale.field, .double(white)), (field, origin), (originField, origin.map { _ in .int(0) }), (profileField, own.map { .blob($0) })])
         } catch {
             throw .vips(error)
         }
+    }
+
+    /// Light as code values of sRGB, neither clipped nor rounded: floats on a scale of 65535, or on that of the code values that it came from. Alpha with it.
+    private static func coded(_ image: Image) throws(StageError) -> Image {
+        let tag = image.double(PictureScale.field), white = image.int(originField) == 0 && tag == 255 ? 255.0 : 65535
+        do {
+            let shown = try scaled(try ColourConversion.ofLight.applied(to: image, white: 1, clips: false), white)
+            let float = try Operation.image("cast", ["in": .image(shown), "format": "float"])
+            let typed = try Operation.image("copy", ["in": .image(float), "interpretation": white == 255 ? "srgb" : "rgb16"])
+            let own: [(name: String, value: FieldValue?)] = isAway(image) ? [] : [(originField, .int(1)), (field, image.blob(profileField).map { .blob($0) })]
+            return try typed.settingFields([(PictureScale.field, .double(white)), (WholeSamples.field, .int(1))] + own)
+        } catch let error as VipsError {
+            throw .vips(error)
+        } catch {
+            throw .host("\(error)")
+        }
+    }
+
+    /// A picture of code values as light, for a stage that asks for it; one of light as it is.
+    static func inLight(_ given: Image) throws(StageError) -> Image {
+        if PictureScale.isLight(given) { return given }
+        var image = try joining(given)
+        guard case .picture(let white) = PictureScale(of: image) else { return image }
+        if image.bands - (image.hasAlpha ? 1 : 0) == 1 { image = try JoinedColour.widened(image) }
+        do {
+            guard let light = try asLight(image, white: white) else { return image }
+            return try light.settingFields([(PictureScale.field, .double(white == 255 ? 255 : 65535)), (originField, .int(image.int(originField) ?? 0))])
+        } catch {
+            throw .vips(error)
+        }
+    }
+
+    /// Code values as light of sRGB's primaries, unclipped: scRGB, or floats of grey. White is at 1, that of alpha, too.
+    ///
+    /// - Parameter white: full scale of the image.
+    /// - Returns: nil where they have a profile that is none of curves and a matrix.
+    public static func asLight(_ image: Image, white: Double) throws(VipsError) -> Image? {
+        let colours = image.bands - (image.hasAlpha ? 1 : 0), own = image.blob(profileField).flatMap { fits($0, image) && !isSRGB($0, bands: colours) ? $0 : nil }
+        guard let conversion = ColourConversion.between(own.map { .profile($0) } ?? .srgb, .light, bands: colours) else { return nil }
+        let light = try Operation.image("cast", ["in": .image(try scaled(try conversion.applied(to: image, white: white, clips: false), 1 / white)), "format": "float"])
+        return try Operation.image("copy", ["in": .image(light), "interpretation": colours == 1 ? "b-w" : "scrgb"]).settingFields([(PictureScale.field, .double(1))])
+    }
+
+    /// Light as code values of sRGB on a scale of 255, for files of floats that are read as such.
+    public static func asCodeValues(_ light: Image) throws(VipsError) -> Image {
+        let shown = try scaled(try ColourConversion.ofLight.applied(to: light, white: 1, clips: false), 255)
+        return try Operation.image("cast", ["in": .image(shown), "format": "float"]).settingFields([(PictureScale.field, .double(255))])
     }
 
     /// Colours of a profile as sRGB's, clipped to those: floats on the same scale.
@@ -48,16 +100,17 @@ public enum ManagedColour {
 
     /// The bytes of a profile.
     ///
-    /// - Parameter name: one of libvips' built-in profiles (`srgb`, `p3`, `cmyk`), or a path.
+    /// - Parameter name: one of libvips' built-in profiles (`srgb`, `cmyk`), `p3` for ``DisplayP3``, or a path.
     /// - Throws: where there is no such file, or one too large for a profile.
     public static func named(_ name: String) throws(VipsError) -> [UInt8] {
-        if ["srgb", "p3", "cmyk"].contains(name) {
+        if name == "p3" { return DisplayP3.profile }
+        if name == "srgb" || name == "cmyk" {
             let black = try Image.samples([0, 0, 0], width: 1, height: 1, bands: 3, format: .uchar, interpretation: .srgb)
             let there = try Operation.image("icc_transform", ["in": .image(black), "input_profile": "srgb", "output_profile": .string(name)])
             guard let bytes = there.blob(profileField) else { throw VipsError(message: "libvips has no profile '\(name)': it was built without lcms") }
             return bytes
         }
-        guard let file = FileHandle(forReadingAtPath: name) else { throw VipsError(message: "there is no profile '\(name)'; libvips has srgb, p3 and cmyk") }
+        guard let file = FileHandle(forReadingAtPath: name) else { throw VipsError(message: "there is no profile '\(name)'; by name there are srgb, p3 and cmyk") }
         defer { try? file.close() }
         guard let bytes = try? file.read(upToCount: mostProfileBytes + 1), bytes.count <= mostProfileBytes else { throw VipsError(message: "'\(name)' is no profile: it cannot be read, or is too large for one") }
         return Array(bytes)
@@ -75,6 +128,16 @@ public enum ManagedColour {
         case ("CMYK"?, .cmyk): colours == 4
         default: false
         }
+    }
+
+    /// What is wrong with a profile that nothing can be converted by; nil where nothing is known to be.
+    ///
+    /// lcms obeys curves that are flat or fall, and makes one colour of many.
+    public static func fault(of profile: [UInt8]) -> String? {
+        guard let header = ProfileHeader(profile) else { return "it is none by its first bytes" }
+        guard ProfileHeader.isWhole(profile) else { return "a part of it is missing" }
+        guard let bands = ["GRAY": 1, "RGB ": 3][header.space], ToneCurve.areBroken(in: profile, bands: bands) else { return nil }
+        return "a curve of it does not rise"
     }
 
     /// Whether the samples are certainly not in the profile's space: a profile of RGB with grey, or with Lab. What has bands alone to say may be in it.
@@ -96,15 +159,19 @@ public enum ManagedColour {
 
     /// The image as one whose colours are what its own profile says: where the pipeline converts them itself, nothing is brought back.
     static func forgotten(_ image: Image) throws(StageError) -> Image {
-        guard image.fields.contains(field) else { return image }
-        do { return try image.settingFields([(field, nil)]) } catch { throw .vips(error) }
+        guard isAway(image) else { return image }
+        do { return try image.settingFields([(field, nil), (originField, nil)]) } catch { throw .vips(error) }
     }
 
-    /// Whether the image was brought to sRGB.
-    static func isAway(_ image: Image) -> Bool { image.fields.contains(field) }
+    /// Whether the image was brought to sRGB, or to light.
+    static func isAway(_ image: Image) -> Bool { image.fields.contains(originField) }
+
+    /// Whether it was brought to sRGB, and its own numbers are light, of which integers hold nothing above white.
+    static func isCodedLight(_ image: Image) -> Bool { image.int(originField) == 1 && !PictureScale.isLight(image) }
 
     /// As `inSRGB`, with alpha left as it is: for what is mixed with a picture that was brought there.
     static func joining(_ image: Image) throws(StageError) -> Image {
+        if PictureScale.isLight(image) { return try coded(image) }
         guard image.hasAlpha else { return try inSRGB(image) }
         guard !isAway(image) else { return image }
         let (colours, alpha) = try VipsStage.splitAlpha(image)
@@ -112,13 +179,21 @@ public enum ManagedColour {
         return converted === colours ? image : try VipsStage.images("bandjoin", [converted, alpha])
     }
 
-    /// The picture in the profile that its input had, where it was brought to sRGB on the way.
-    public static func restored(_ image: Image) throws(VipsError) -> Image {
-        guard let profile = image.blob(field) else { return image }
-        // Somebody has converted it since: what that says holds.
-        if let now = image.blob(profileField), !isSRGB(now, bands: 3) { return try image.settingFields([(field, nil)]) }
-        let plain = try image.settingFields([(field, nil)])
+    /// The picture in the profile that its input had, or as light again, where it was brought to sRGB on the way.
+    ///
+    /// - Parameter staysWhole: whether the pipeline has made integers of it itself, which light is not.
+    public static func restored(_ image: Image, staysWhole: Bool = false) throws(VipsError) -> Image {
+        guard let origin = image.int(originField) else { return image }
+        let profile = image.blob(field), plain = try image.settingFields([(field, nil), (originField, nil)])
         let colours = image.bands - (image.hasAlpha ? 1 : 0)
+        if origin == 1 { return staysWhole || PictureScale.isLight(image) ? plain : try lightAgain(plain, colours, profile) }
+        guard !PictureScale.isLight(image) else {
+            // The last stage has left it as light.
+            do { return try restored(try coded(image)) } catch let error as VipsError { throw error } catch { throw VipsError(message: "\(error)") }
+        }
+        // Somebody has converted it since: what that says holds.
+        if let now = image.blob(profileField), !isSRGB(now, bands: 3) { return plain }
+        guard let profile else { return plain }
         let isGrey = ProfileHeader(profile)?.space == "GRAY"
         // Stages have made something else of it: three colours of grey, one band of three.
         guard case .picture(let white) = PictureScale(of: image), colours == (isGrey ? 1 : 3) else { return plain }
@@ -136,6 +211,19 @@ public enum ManagedColour {
         return try stored(back, as: image, white).settingFields([(profileField, .blob(profile))])
     }
 
+    /// Code values that were light, as that again. What has become grey of it are numbers with their white at 1, as a mask has them.
+    private static func lightAgain(_ image: Image, _ colours: Int, _ profile: [UInt8]?) throws(VipsError) -> Image {
+        // Counts of a histogram are no colours.
+        guard case .picture(let white) = PictureScale(of: image), [.uchar, .ushort, .float, .double].contains(image.format) else { return image }
+        switch colours {
+        case 3: return try asLight(image, white: white)?.settingFields([(profileField, profile.map { .blob($0) })]) ?? image
+        case 1:
+            let float = try Operation.image("cast", ["in": .image(try scaled(image, 1 / white)), "format": "float"])
+            return try Operation.image("copy", ["in": .image(float), "interpretation": "b-w"]).settingFields([(PictureScale.field, .double(1))])
+        default: return image
+        }
+    }
+
     /// Floats as samples like those of another image, of the same scale.
     private static func stored(_ image: Image, as original: Image, _ white: Double) throws(VipsError) -> Image {
         // Rounded where the image holds integers: a cast truncates.
@@ -145,7 +233,7 @@ public enum ManagedColour {
     }
 
     /// The profile as a file, which libvips wants for what it converts to; nil where it cannot be written.
-    static func file(of profile: [UInt8]) -> String? { ProfileFiles.path(of: profile) }
+    public static func file(of profile: [UInt8]) -> String? { ProfileFiles.path(of: profile) }
 
     /// Of 16 bits, alpha with it.
     ///
@@ -302,6 +390,15 @@ struct ProfileHeader {
         guard profile.count >= 128, profile[36..<40].elementsEqual("acsp".utf8) else { return nil }
         space = String(decoding: profile[16..<20], as: UTF8.self)
         connection = String(decoding: profile[20..<24], as: UTF8.self)
+    }
+
+    /// Whether it has the length that it says, and every tag lies in it.
+    static func isWhole(_ profile: [UInt8]) -> Bool {
+        guard let length = number(profile, 0, 4), (132...profile.count).contains(length), let count = number(profile, 128, 4), count <= (profile.count - 132) / 12 else { return false }
+        return (0..<count).allSatisfy { index in
+            guard let place = number(profile, 136 + 12 * index, 4), let bytes = number(profile, 140 + 12 * index, 4) else { return false }
+            return place <= profile.count && bytes <= profile.count - place
+        }
     }
 
     /// Where a tag's data begins; nil where there is none. Whatever the bytes say.

@@ -19,6 +19,9 @@ struct MatrixProfile: Sendable, Equatable {
     /// The light that sRGB's code values stand for.
     static let light = MatrixProfile(curves: [.linear, .linear, .linear], matrix: srgb.matrix)
 
+    /// The light that grey's code values stand for.
+    static let greyLight = MatrixProfile(curves: [.linear], matrix: .unit)
+
     private init(curves: [ToneCurve], matrix: Matrix3) {
         self.curves = curves
         self.matrix = matrix

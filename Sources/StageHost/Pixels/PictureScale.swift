@@ -5,8 +5,14 @@ public import Vips
 /// Integer samples say it by their format. For floats it depends on where they come from: a float image that
 /// began as an 8-bit photograph still has its white at 255, whereas a float TIFF of measurements has none at all. So the
 /// host tags each picture at its door; the tag rides along as a header field through every libvips operation and is
-/// taken off before saving. Without a tag the rules of the interpretation hold: sRGB floats are 0..255, scRGB 0..1, and
-/// float `multiband`, `b-w` and `matrix` images are *data*: numbers that are never scaled and never clipped.
+/// taken off before saving. Without a tag the rules of the interpretation hold. What floats are:
+///
+///     interpretation            numbers                                  from
+///     scrgb                     light of sRGB's primaries, white at 1    float RGB of TIFF, EXR, Radiance, PFM and JPEG XL files; `colourspace: scrgb`
+///     srgb, rgb                 code values, white at 255, or the tag    8 bits that a stage has made floats of
+///     rgb16, grey16             code values, white at 65535              16 bits, and light that was brought to code values (`ManagedColour`)
+///     b-w, with a tag           code values of grey, white at the tag    grey pictures that a stage has made floats of
+///     multiband, b-w, matrix    data, never scaled and never clipped     grey float files, feature maps, measurements
 enum PictureScale: Equatable {
     case picture(fullScale: Double)
     case data
@@ -34,6 +40,11 @@ enum PictureScale: Equatable {
                 self = .data
             }
         }
+    }
+
+    /// Whether the image's numbers are light: white at 1, brighter ones above.
+    static func isLight(_ image: Image) -> Bool {
+        image.interpretation == .scrgb && image.format.isFloat && image.bands - (image.hasAlpha ? 1 : 0) == 3
     }
 
     /// A float map of other than one or three colour bands is data, whatever it was made from.
@@ -89,6 +100,6 @@ extension Image {
 
     /// The header fields that the host rides on, and no file is to have.
     public static var hostFields: [String] {
-        [PictureScale.field, WholeSamples.field, ManagedColour.field, ManagedColour.whiteField, GreyPicture.field, ExtendedColours.field, UncachedPixels.field]
+        [PictureScale.field, WholeSamples.field, ManagedColour.field, ManagedColour.originField, ManagedColour.whiteField, GreyPicture.field, ExtendedColours.field, UncachedPixels.field]
     }
 }

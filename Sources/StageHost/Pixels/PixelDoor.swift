@@ -23,9 +23,9 @@ struct PixelDoor: Sendable {
                                   hasAlpha: keepsAlpha && image.hasAlpha)
     }
 
-    /// A picture with another profile in sRGB, where the stage says that it wants that, or grey.
+    /// A picture with another profile, or of light, in sRGB, where the stage says what it wants, and that is none of the two.
     private static func managed(_ image: Image, _ spaces: Set<PluginImage.Space>) throws(StageError) -> Image {
-        guard spaces.contains(.srgb) || spaces.contains(.grey), !spaces.contains(.any) else { return image }
+        guard !spaces.isEmpty, !spaces.contains(.any), !(spaces.contains(.linear) && PictureScale.isLight(image)) else { return image }
         return try ManagedColour.joining(image)
     }
 
@@ -33,11 +33,27 @@ struct PixelDoor: Sendable {
     private static func inSpace(_ image: Image, _ spaces: Set<PluginImage.Space>, stage: String, context: ImageContext) throws(StageError) -> (Image, PictureScale) {
         let current = space(of: image, PictureScale(of: image))
         if spaces.isEmpty || spaces.contains(.any) || spaces.contains(current) { return (image, PictureScale(of: image)) }
-        let targets: [(PluginImage.Space, String)] = [(.srgb, image.format == .ushort ? "rgb16" : "srgb"), (.grey, image.format == .ushort ? "grey16" : "b-w"), (.linear, "scrgb"), (.lab, "lab")]
-        guard let (_, name) = targets.first(where: { spaces.contains($0.0) }) else { return (image, PictureScale(of: image)) }
-        context.note("converted from \(image.interpretation.rawValue) to \(name) for '\(stage)'")
-        let converted = try VipsStage.unary("colourspace", image, ["space": .string(name)])
+        guard let wanted = [PluginImage.Space.srgb, .grey, .linear, .lab].first(where: { spaces.contains($0) }) else { return (image, PictureScale(of: image)) }
+        let converted = try converted(image, from: current, to: wanted)
+        context.note("converted from \(image.interpretation.rawValue) to \(converted.interpretation.rawValue) for '\(stage)'")
         return (converted, PictureScale(of: converted))
+    }
+
+    /// A picture of one space in another: floats and 16 bits stay as deep as they are.
+    private static func converted(_ image: Image, from current: PluginImage.Space, to wanted: PluginImage.Space) throws(StageError) -> Image {
+        switch (current, wanted) {
+        case (.grey, .srgb): return try JoinedColour.widened(image)
+        case (.lab, .srgb): return try ManagedColour.shown(image)
+        case (.srgb, .linear), (.grey, .linear): return try ManagedColour.inLight(image)
+        default: break
+        }
+        // libvips makes 8 bits of floats.
+        var source = image
+        if image.format.isFloat, let white = PictureScale(of: image).white {
+            do { source = try ManagedColour.deep(image, white) } catch { throw .vips(error) }
+        }
+        let names: [PluginImage.Space: String] = [.grey: source.format == .ushort ? "grey16" : "b-w", .linear: "scrgb", .lab: "lab"]
+        return try VipsStage.unary("colourspace", source, ["space": .string(names[wanted] ?? "srgb")])
     }
 
     private static func space(of image: Image, _ scale: PictureScale) -> PluginImage.Space {
@@ -105,6 +121,7 @@ struct PixelTarget: Sendable {
         case .linear: return .scrgb
         case .lab: return .lab
         case .data: return .multiband
+        case .any where colours == 3 && input.interpretation == .scrgb: return .scrgb
         case .any: return colours == 1 ? (isDeep ? .grey16 : .blackAndWhite) : colours == 3 ? (isDeep ? .rgb16 : .srgb) : input.interpretation
         }
     }

@@ -29,7 +29,7 @@ struct PixelStageImage {
         guard let output = plan.output, let first = doors.first ?? nil else { throw .host("the stage planned no output", stage: stage) }
         var result = try image(plan, output, doors, first)
         result = try ExtendedColours.forgotten(result)
-        if let alpha { result = try joined(result, alpha) }
+        if let alpha, let original = inputs.first ?? nil { result = try joined(result, alpha, white: PictureScale(of: original).white) }
         return result
     }
 
@@ -41,7 +41,8 @@ struct PixelStageImage {
         let header = GeneratedHeader(width: output.width, height: output.height, bands: output.bands, format: target.format,
                                      interpretation: target.interpretation(first.image))
         let result = plan.goesPixelByPixel ? try inStrips(header, renderer) : try inCells(header, renderer)
-        guard isPicture, target.format == .float, let white else { return result }
+        // Light and Lab have scales of their own.
+        guard isPicture, target.format == .float, ![.scrgb, .lab].contains(header.interpretation), let white else { return result }
         do {
             return try result.settingFields([(PictureScale.field, .double(white)), (WholeSamples.field, .int(1))])
         } catch {
@@ -114,7 +115,7 @@ struct PixelStageImage {
         do { return try image.keptOnDemand(memoryBudget: context.memoryBudget) } catch { throw .vips(error) }
     }
 
-    private func joined(_ result: Image, _ alpha: Image) throws(StageError) -> Image {
+    private func joined(_ result: Image, _ alpha: Image, white alphaWhite: Double?) throws(StageError) -> Image {
         guard case .picture(let white) = PictureScale(of: result) else { return result }
         var alpha = alpha
         if (alpha.width, alpha.height) != (result.width, result.height) {
@@ -123,7 +124,7 @@ struct PixelStageImage {
                 "kernel": .string(result.width > alpha.width ? "cubic" : "lanczos3"),
             ])
         }
-        let from = PictureScale.white(of: alpha.format) ?? white
+        let from = PictureScale.white(of: alpha.format) ?? alphaWhite ?? white
         if from != white { alpha = try VipsStage.unary("linear", alpha, ["a": .doubles([white / from]), "b": .doubles([0])]) }
         return try ExtendedColours.marked(try VipsStage.images("bandjoin", [result, try VipsStage.unary("cast", alpha, ["format": .string(result.format.rawValue)])]))
     }

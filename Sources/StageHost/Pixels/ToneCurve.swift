@@ -54,15 +54,27 @@ extension ToneCurve {
         return curves.count == names.count ? curves : nil
     }
 
+    /// Whether a profile without tables has a curve that can be read, and is flat or falls.
+    static func areBroken(in profile: [UInt8], bands: Int) -> Bool {
+        guard ["A2B0", "A2B1", "D2B0", "D2B1"].allSatisfy({ ProfileHeader.place(ofTag: $0, in: profile) == nil }) else { return false }
+        return (bands == 1 ? ["kTRC"] : ["rTRC", "gTRC", "bTRC"]).contains { name in
+            guard let samples = ProfileHeader.place(ofTag: name, in: profile).flatMap({ samples(profile, at: $0) }) else { return false }
+            return rising(samples) == nil
+        }
+    }
+
     private static let size = 4096
 
-    private static func curve(_ profile: [UInt8], at place: Int) -> ToneCurve? {
+    private static func curve(_ profile: [UInt8], at place: Int) -> ToneCurve? { samples(profile, at: place).flatMap(rising) }
+
+    /// The light at equally spaced code values, whatever it is.
+    private static func samples(_ profile: [UInt8], at place: Int) -> [Float]? {
         guard place >= 0, place <= profile.count - 12 else { return nil }
         if profile[place..<place + 4].elementsEqual("curv".utf8), let count = ProfileHeader.number(profile, place + 8, 4) {
-            if count == 0 { return .linear }
+            if count == 0 { return [0, 1] }
             if count == 1 { return ProfileHeader.number(profile, place + 12, 2).flatMap { sampled(gamma: Double($0) / 256) } }
             guard count <= 65536, place + 12 + 2 * count <= profile.count else { return nil }
-            return rising((0..<count).map { Float(ProfileHeader.number(profile, place + 12 + 2 * $0, 2) ?? 0) / 65535 })
+            return (0..<count).map { Float(ProfileHeader.number(profile, place + 12 + 2 * $0, 2) ?? 0) / 65535 }
         }
         guard profile[place..<place + 4].elementsEqual("para".utf8), let kind = ProfileHeader.number(profile, place + 8, 2), kind <= 4 else { return nil }
         let counts = [1, 3, 4, 5, 7]
@@ -77,9 +89,9 @@ extension ToneCurve {
         }
     }
 
-    private static func sampled(gamma: Double) -> ToneCurve? { sampled { pow($0, gamma) } }
+    private static func sampled(gamma: Double) -> [Float] { sampled { pow($0, gamma) } }
 
-    private static func sampled(_ light: (Double) -> Double) -> ToneCurve? { rising((0..<size).map { Float(light(Double($0) / Double(size - 1))) }) }
+    private static func sampled(_ light: (Double) -> Double) -> [Float] { (0..<size).map { Float(light(Double($0) / Double(size - 1))) } }
 
     private static func rising(_ table: [Float]) -> ToneCurve? {
         guard table.allSatisfy(\.isFinite), zip(table, table.dropFirst()).allSatisfy({ $0 <= $1 }), let first = table.first, let last = table.last, first < last else { return nil }

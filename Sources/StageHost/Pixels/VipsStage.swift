@@ -78,7 +78,7 @@ public enum VipsStage {
         do {
             // Joined again, it would bring back a profile that the colours have left.
             return (try unary("extract_band", image, ["band": .int(0), "n": .int(image.bands - 1)]),
-                    try alpha.settingFields([(ManagedColour.profileField, nil), (ManagedColour.field, nil)]))
+                    try alpha.settingFields([(ManagedColour.profileField, nil), (ManagedColour.field, nil), (ManagedColour.originField, nil)]))
         } catch let error as VipsError {
             throw .vips(error)
         } catch let error as StageError {

@@ -16,6 +16,12 @@ struct Animation {
         delays = pages.map { pages in pages.compactMap { all.indices.contains($0 - 1) ? all[$0 - 1] : nil } } ?? all
     }
 
+    /// What one of the frames says where it stays alone: its own time, and no more of the others.
+    func fields(ofFrame index: Int) -> [(name: String, value: FieldValue?)] {
+        guard let delays, delays.indices.contains(index) else { return [] }
+        return [("gif-delay", nil), ("delay", .intArray([delays[index]]))]
+    }
+
     /// Whether the file says when its frames are shown.
     var isTimed: Bool { delays != nil }
 

@@ -16,7 +16,9 @@ enum InputPages {
     /// Pages that a file has. What libvips calls pages of a JPEG 2000, a slide or a pyramidal TIFF is the one picture at smaller sizes.
     static func count(of header: Image, _ file: OpenedFile, _ loader: String, _ request: RunRequest) -> Int {
         guard request.library.catalogue.codec(loader)?.parameter("n") != nil else { return 1 }
-        return header.pagesInFile > 1 && loader == "tiffload" && TIFFPages(file)?.areSizesOfTheFirst(header.pagesInFile) == true ? 1 : header.pagesInFile
+        guard header.pagesInFile > 1, loader == "tiffload", let pages = TIFFPages(file) else { return header.pagesInFile }
+        // libvips counts a page that the list leads to, and is not there.
+        return pages.areSizesOfTheFirst(header.pagesInFile) ? 1 : pages.isCutOff ? min(pages.count, header.pagesInFile) : header.pagesInFile
     }
 
     /// The pages that have outputs of their own; nil where no output is named by its page, or just one page is taken.
@@ -42,6 +44,9 @@ extension InputImage {
     /// Opens the pages that the pipeline asks for.
     static func severalPages(_ file: OpenedFile, _ loader: String, _ options: [String: Argument], _ session: RunSession, _ context: ImageContext) throws -> InputImage {
         let pipeline = session.pipeline
+        if pipeline.input.onDamage == .fail, let damage = InputDamage.ofPages(file, loader, pipeline.input.pages) {
+            throw ImageFailure("load", "is damaged: \(damage) (input: {on_damage: keep} keeps what can be read)")
+        }
         let first = try file.load(loader, options: options)
         let count = InputPages.count(of: first, file, loader, session.request)
         guard let pages = InputPages.numbers(pipeline.input.pages, of: count) else {
@@ -111,10 +116,23 @@ extension InputImage {
         }
     }
 
+    /// The pages as pictures of their own, each with its own time.
+    func parted(_ pages: [Image]) throws(ImageFailure) -> [Image] {
+        do {
+            return try pages.enumerated().map { index, page throws(VipsError) in
+                // A libvips file stays the tall image that it is.
+                let fields = page.pageCount > 1 ? [] : animation.fields(ofFrame: index)
+                return fields.isEmpty ? page : try page.settingFields(fields)
+            }
+        } catch {
+            throw ImageFailure(error, code: "save")
+        }
+    }
+
     /// The pages back in one tall image, as savers of several pages want them.
     func joined(_ pages: [Image]) throws(ImageFailure) -> Image {
         guard pages.count > 1, let first = pages.first else {
-            guard let only = pages.first else { throw ImageFailure("save", "there is no page to save") }
+            guard let only = try parted(pages).first else { throw ImageFailure("save", "there is no page to save") }
             return only
         }
         guard pages.allSatisfy({ $0.width == first.width && $0.height == first.height && $0.bands == first.bands }) else {

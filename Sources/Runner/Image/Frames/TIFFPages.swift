@@ -10,6 +10,8 @@ struct TIFFPages {
     }
 
     private var pages: [Page] = []
+    /// Whether the chain of pages goes on to a place that the file does not have.
+    private(set) var isCutOff = false
     /// The tags of the first page.
     private(set) var tags: Set<Int> = []
 
@@ -27,7 +29,10 @@ struct TIFFPages {
         var seen = 0
         while place > 0, pages.count < most {
             guard let start = file.read(place, countBytes), let count = number(start, 0, countBytes), count <= Self.mostTags - seen,
-                  let entries = file.read(place + countBytes, count * entryBytes + offsetBytes) else { break }
+                  let entries = file.read(place + countBytes, count * entryBytes + offsetBytes) else {
+                isCutOff = true
+                break
+            }
             seen += count
             var page = Page()
             for entry in stride(from: 0, to: count * entryBytes, by: entryBytes) {
@@ -43,6 +48,8 @@ struct TIFFPages {
         }
         if pages.isEmpty { return nil }
     }
+
+    var count: Int { pages.count }
 
     /// More pages than libvips takes, and tags that all of them together have.
     private static let mostPages = 100_000, mostTags = 2_000_000
