@@ -47,7 +47,9 @@ struct OutputTransaction: ~Copyable {
         }
         let temporary = TemporaryFiles.uniqueName(in: folder, prefix: ".aquatint-", suffix: Path.split(Path.base(final)).ext)
         Self.live.withLock { _ = $0.insert(temporary) }
-        func create() -> Int32 { open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666) }
+        CreationMask.restore()
+        // Only to be synced and told apart: a plug-in that writes to descriptors that are not its own cannot write to this one.
+        func create() -> Int32 { open(temporary, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666) }
         var descriptor = create()
         if descriptor < 0 {
             let code = FileSystem.makeFolder(folder.isEmpty ? "." : folder)

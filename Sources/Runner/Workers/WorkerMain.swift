@@ -37,7 +37,7 @@ public final class WorkerMain: Sendable {
         for descriptor in [channel, board] { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
         self.channel = MessageChannel(descriptor: channel)
         self.library = library
-        WorkerBoard.attach(board)
+        WorkerBoard.attach(board, guarding: channel)
         // What a plug-in prints is for people; the supervisor's standard output is for programs.
         dup2(STDERR_FILENO, STDOUT_FILENO)
         // Where memory runs out, one image is to be lost, not the run.
@@ -78,6 +78,7 @@ public final class WorkerMain: Sendable {
         }
         OutputTransaction.abandonAll()
         WorkerFolder.removeOwn()
+        OwnProcesses.endDescendants()
     }
 
     private func begin(_ setup: WorkerSetup) {
@@ -87,9 +88,9 @@ public final class WorkerMain: Sendable {
             // With fewer threads than places, images wait.
             let started = (0..<maker.places).prefix { place in SystemThread.start { [self] in serve(maker, place) } }
             if started.isEmpty { throw SystemThread.none }
-            channel.send(WorkerAnswer.ready)
+            answer(WorkerAnswer.ready)
         } catch {
-            channel.send(WorkerAnswer.refused(error))
+            answer(WorkerAnswer.refused(error))
         }
     }
 
@@ -119,9 +120,9 @@ public final class WorkerMain: Sendable {
     private func prepare(_ images: [PlannedImage]) {
         guard let maker = maker.withLock({ $0 }) else { return }
         do throws(RunError) {
-            channel.send(WorkerAnswer.prepared(notes: try maker.prepare(images)))
+            answer(WorkerAnswer.prepared(notes: try maker.prepare(images)))
         } catch {
-            channel.send(WorkerAnswer.refused(error))
+            answer(WorkerAnswer.refused(error))
         }
     }
 

@@ -76,8 +76,11 @@ final class WatchedProcess {
         }
         variables.append(nil)
         defer { for variable in variables { free(variable) } }
-        var process: pid_t = 0
-        let code = posix_spawn(&process, program, &actions, &attributes, &words, &variables)
+        var process: pid_t = 0, code: Int32 = 0
+        _ = OwnProcesses.start {
+            code = posix_spawn(&process, program, &actions, &attributes, &words, &variables)
+            return code == 0 ? process : -1
+        }
         (self.process, lines, self.output, self.errors) = (process, ends[0], output, errors)
         guard code == 0 else {
             isReaped = true
@@ -175,6 +178,7 @@ final class WatchedProcess {
             usleep(500)
         }
         isReaped = true
+        OwnProcesses.forget(process)
         kill(-process, SIGKILL)  // what it has started, if anything
         let signal = status & 0x7F
         return signal == 0 ? .exited(status >> 8 & 0xFF) : .signalled(signal)
@@ -198,6 +202,7 @@ final class WatchedProcess {
         var status: Int32 = 0
         while waitpid(process, &status, 0) < 0, errno == EINTR {}
         isReaped = true
+        OwnProcesses.forget(process)
     }
 }
 
