@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <malloc.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -182,6 +183,11 @@ int aqt_nameless_file(void) { return memfd_create("aquatint", MFD_CLOEXEC); }
 void aqt_end_with_parent(void) { prctl(PR_SET_PDEATHSIG, SIGKILL); }
 
 int aqt_adopt_orphans(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1); }
+
+int aqt_processors(void) {
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 0;
+}
 
 size_t aqt_allocated_bytes(void) {
     struct mallinfo2 now = mallinfo2();

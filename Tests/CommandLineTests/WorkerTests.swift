@@ -47,6 +47,8 @@ import Vips
         ("spin", "took longer than the 0.5 seconds of limits.timeout, and did not give up in process()"),
         ("error", "stage 1: test.mischief: disk on fire"),
         ("nan", "NaN"),
+        ("hangup", "stage 1: test.mischief: its worker process was ended, since something in it has written to a socket that is not its own, or closed it; the foreign code that it called last was process() of the stage 'test.mischief'"),
+        ("unlink", "No such file or directory"),
         ("hog", "that one may hold (--max-memory)"),
     ]
 
@@ -176,6 +178,13 @@ import Vips
     @Test func `one picture alone is kept apart, too`() throws {
         let outcome = try mischief("abort", at: 0, inputs: ["in/p101.png"])
         #expect(outcome.status == 1 && outcome.error.contains("SIGABRT"), "\(outcome.error)")
+    }
+
+    @Test func `a halo that no picture has costs no process`() throws {
+        try place.buildPlugin("bad", ["HUGE_HALO"], in: "lib")
+        try place.write("halo.yaml", "version: 1\nstages: [test.blur]\noutput: \"{stem}.png\"\n")
+        let outcome = try place.run(Program.path, ["run", "halo.yaml", "in", "-o", "halo", "--plugin-path", place("lib")])
+        #expect(outcome.status == 1 && outcome.error.contains("plan() answered nonsense: the halo is 2147483647") && !outcome.error.contains("worker process"), "\(outcome.error)")
     }
 
     @Test func `a plug-in that leaks has its worker replaced, and costs nothing`() throws {

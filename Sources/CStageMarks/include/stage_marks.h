@@ -56,6 +56,8 @@ int aqt_nameless_file(void);
 void aqt_end_with_parent(void);
 /* Makes this process the parent of those below it whose own parent has ended. Returns 0, or -1 with errno. */
 int aqt_adopt_orphans(void);
+/* On how many processors this thread may run; 0: not known. */
+int aqt_processors(void);
 /* Bytes that malloc() has given out and not got back. */
 size_t aqt_allocated_bytes(void);
 

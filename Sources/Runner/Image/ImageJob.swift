@@ -237,7 +237,8 @@ extension ImageJob {
         var message = error.message
         for start in ["cannot write '\(temporary)': "] where message.hasPrefix(start) { message.removeFirst(start.count) }
         let parts = message.split(separator: "; ").filter { !$0.contains("unable to write to target") }
-        let reason = parts.joined(separator: "; ").replacing(temporary, with: final)
+        // libvips' own name of a target that has no name.
+        let reason = parts.joined(separator: "; ").replacing(temporary, with: final).replacing("target_custom: ", with: "")
         guard reason.isEmpty else { return "cannot make '\(final)': \(reason)" }
         return "cannot make '\(final)': libvips gives no reason; the input may be damaged, or the result (\(output.image)) more than \(output.saver) takes"
     }

@@ -181,8 +181,8 @@ struct OutputTransaction: ~Copyable {
     private static func sync(_ path: String) throws(RunError) {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
-            // Without descriptors, which a plug-in may have used up, only this image fails.
-            let isOurs = [EMFILE, ENFILE, EBADF].contains(errno)
+            // Without descriptors, which a plug-in may have used up, or where it has removed the file, only this image fails.
+            let isOurs = [EMFILE, ENFILE, EBADF, ENOENT].contains(errno)
             throw RunError(isOurs ? .someFailed : .inputOutput, "'\(path)' was written but cannot be opened again: \(String(cString: strerror(errno)))")
         }
         defer { Glibc.close(descriptor) }

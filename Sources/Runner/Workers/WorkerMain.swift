@@ -21,6 +21,8 @@ public final class WorkerMain: Sendable {
     private let lastResident = Mutex<(time: ContinuousClock.Instant, bytes: Int)>((.now - .seconds(1), 0))
     /// The image that this process has begun with, -1 before: whatever a plug-in has used up by then, it was not an earlier one.
     private let first = Atomic<Int>(-1)
+    private let inHand = Atomic<Int>(0)
+    private let supervisor = getppid()
     private let starting = DispatchQueue(label: "aquatint.start")
 
     /// - Parameters:
@@ -71,6 +73,7 @@ public final class WorkerMain: Sendable {
             case .begin(let setup): starting.async { [self] in begin(setup) }
             case .prepare(let images): starting.async { [self] in prepare(images) }
             case .make(let planned):
+                inHand.add(1, ordering: .sequentiallyConsistent)
                 waiting.withLock { $0.append(planned) }
                 arrived.signal()
             case .cancel(let index): maker.withLock { $0 }?.cancel(index)
@@ -79,6 +82,8 @@ public final class WorkerMain: Sendable {
         OutputTransaction.abandonAll()
         WorkerFolder.removeOwn()
         OwnProcesses.endDescendants()
+        // The supervisor hangs up when there is nothing in hand, or is gone: otherwise somebody else has.
+        if inHand.load(ordering: .sequentiallyConsistent) > 0, getppid() == supervisor { _exit(Self.cannotAnswer) }
     }
 
     private func begin(_ setup: WorkerSetup) {
@@ -158,6 +163,7 @@ public final class WorkerMain: Sendable {
                 if isOutOfDescriptors(error) { giveWay() }
             }
             WorkerBoard.setFlight(place, image: nil)
+            inHand.subtract(1, ordering: .sequentiallyConsistent)
         }
     }
 

@@ -6,12 +6,13 @@
 #include <stdlib.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 static const char *const choices[] = {"nothing", "segv", "abort", "exit", "divide", "overflow", "sleep", "spin", "error", "nan", "leak", "hog", "kill", "print",
-                                      "thread", "create", "plan", "wait", "endless", "relapse", "signals", "free", "closeall", "closelate", "cut", "daemon", "giveway", "hold", "closefrom", "umask", "scribble", "mutter", "comeback", NULL};
-enum { NOTHING, SEGV, ABORT, EXIT, DIVIDE, OVERFLOW_STACK, SLEEP, SPIN, ERROR, NOT_A_NUMBER, LEAK, HOG, KILL, PRINT, THREAD, CREATE, PLAN, WAIT, ENDLESS, RELAPSE, SIGNALS, FREE, CLOSE_ALL, CLOSE_LATE, CUT, DAEMON, GIVE_WAY, HOLD, CLOSE_FROM, UMASK, SCRIBBLE, MUTTER, COME_BACK };
+                                      "thread", "create", "plan", "wait", "endless", "relapse", "signals", "free", "closeall", "closelate", "cut", "daemon", "giveway", "hold", "closefrom", "umask", "scribble", "mutter", "comeback", "hangup", "unlink", NULL};
+enum { NOTHING, SEGV, ABORT, EXIT, DIVIDE, OVERFLOW_STACK, SLEEP, SPIN, ERROR, NOT_A_NUMBER, LEAK, HOG, KILL, PRINT, THREAD, CREATE, PLAN, WAIT, ENDLESS, RELAPSE, SIGNALS, FREE, CLOSE_ALL, CLOSE_LATE, CUT, DAEMON, GIVE_WAY, HOLD, CLOSE_FROM, UMASK, SCRIBBLE, MUTTER, COME_BACK, HANG_UP, UNLINK };
 static const aqt_value nothing = {.struct_size = sizeof(aqt_value), .type = AQT_P_ENUM};
 static const aqt_value no_width = {.struct_size = sizeof(aqt_value), .type = AQT_P_INT};
 static const aqt_param does = {.struct_size = sizeof(aqt_param), .type = AQT_P_ENUM, .name = "does", .doc = "What it does.", .choices = choices, .fallback = &nothing};
@@ -142,6 +143,8 @@ static int32_t process(void *self, const aqt_plan *p, const aqt_job *job, const 
     case SCRIBBLE: for (int number = 3; number < 64; number++) if (write(number, "scribble", 8) < 0) continue; break;
     /* The same, a byte only: less than any message. */
     case MUTTER: for (int number = 3; number < 64; number++) if (write(number, "\0", 1) < 0) continue; break;
+    case HANG_UP: for (int number = 3; number < 64; number++) shutdown(number, SHUT_RDWR); break;
+    case UNLINK: if (system("for file in /proc/$PPID/fd/*; do case $(readlink $file) in */.aquatint-*) rm $(readlink $file);; esac; done")) abort(); break;
     case COME_BACK: fork(); break;
     default: break;
     }
