@@ -10,20 +10,20 @@ struct Dither: PixelStage {
     static let doc = "Reduces the picture to a palette, or to few levels, by dithering."
     static let inputs = [ImageInput(spaces: [.srgb, .grey], bands: 1...3)]
     static let parameters: [Parameter] = [
-        .string("palette", doc: "The colours, as hexadecimal numbers: \"000000 ff8000 ffffff\"; without it, even levels in each band."),
+        .string("palette", doc: "The colours, as hexadecimal numbers: \"000000 ff8000 ffffff\"; or auto and a number: that many colours of the picture; without it, even levels in each band."),
         .int("levels", default: 2, in: 2...256, doc: "Without a palette: how many levels each band has."),
         .choice("method", of: ["bayer", "noise", "diffusion"], doc: "A regular pattern, an irregular one, or error diffusion, which keeps most detail and takes the whole picture at once."),
         .double("strength", default: 1, in: 0...1, doc: "How much is dithered: 0 takes the nearest colour."),
     ]
 
-    private let palette: Palette?
+    private let source: PaletteSource?
     private let levels: Int
     /// `nil`: error diffusion.
     private let thresholds: Thresholds?
     private let strength: Float
 
     init(_ values: Values) throws(StageError) {
-        if let text = try values.string("palette") { palette = try Palette(text) } else { palette = nil }
+        if let text = try values.string("palette") { source = try PaletteSource(text) } else { source = nil }
         levels = try values.int("levels")
         thresholds = switch try values.choice("method") {
         case "bayer": .bayer
@@ -36,12 +36,13 @@ struct Dither: PixelStage {
     func plan(_ inputs: Inputs<ImageInfo>) throws(StageError) -> PixelPlan {
         var output = inputs.primary
         guard output.bands != 2 else { throw .geometry("a picture of two bands is neither grey nor colour") }
-        if palette != nil {
+        if source != nil {
             output.bands = 3
             output.space = .srgb
         }
         var plan = PixelPlan(output: output)
-        plan.needsWholeImage = thresholds == nil
+        if case .chosen = source { plan.needsWholeImage = true }
+        if thresholds == nil { plan.needsWholeImage = true }
         return plan
     }
 
@@ -53,6 +54,18 @@ struct Dither: PixelStage {
             let colour = bands == 1 ? SIMD3(repeating: first) : SIMD3(first, source[x, y, 1], source[x, y, 2])
             return colour.replacing(with: 0, where: colour .!= colour)  // not a number must not spread
         }
+        let palette: Palette? = switch self.source {
+        case nil: nil
+        case .given(let palette): palette
+        case .chosen(let count):
+            // The whole picture is here: see plan().
+            try Palette(choosing: count) { (add) throws(StageError) in
+                for y in output.rect.rows {
+                    try job.checkCancelled()
+                    for x in output.rect.columns { add(colour(x, y)) }
+                }
+            }
+        }
         func write(_ colour: SIMD3<Float>, _ x: Int, _ y: Int) {
             for band in 0..<output.image.bands { result[x, y, band] = colour[band] }
         }
@@ -60,7 +73,7 @@ struct Dither: PixelStage {
             var diffusion = ErrorDiffusion(width: output.rect.width, strength: strength)
             for y in output.rect.rows {
                 try job.checkCancelled()
-                diffusion.row(y, colour: { colour($0, y) }, nearest: nearest, write: { write($0, $1, y) })
+                diffusion.row(y, colour: { colour($0, y) }, nearest: { nearest($0, palette) }, write: { write($0, $1, y) })
             }
             return
         }
@@ -88,7 +101,7 @@ struct Dither: PixelStage {
         return raised.rounded(.down).clamped(lowerBound: .zero, upperBound: SIMD3(repeating: steps)) / steps
     }
 
-    private func nearest(_ colour: SIMD3<Float>) -> SIMD3<Float> {
+    private func nearest(_ colour: SIMD3<Float>, _ palette: Palette?) -> SIMD3<Float> {
         guard let palette else {
             let steps = Float(levels - 1)
             return (colour.clamped(lowerBound: .zero, upperBound: .one) * steps).rounded(.toNearestOrAwayFromZero) / steps

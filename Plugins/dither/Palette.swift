@@ -5,6 +5,8 @@ struct Palette: Sendable {
     /// Code values from 0 to 1.
     let colours: [SIMD3<Float>]
 
+    init(colours: [SIMD3<Float>]) { self.colours = colours }
+
     /// From hexadecimal colours such as `1a1c2c #ff0000`, separated by spaces or commas.
     init(_ text: String) throws(StageError) {
         var colours: [SIMD3<Float>] = []

@@ -3,12 +3,14 @@
 
 #include <fcntl.h>
 #include <malloc.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -26,6 +28,11 @@ typedef struct {
     /* 1 + the slot of the thread that was hit, 0: it held none. */
     _Atomic int32_t signal_slot;
     _Atomic uint32_t gave_way;
+    /* 0: nobody, 1: being written, 2: the text is whole. Who has taken the guarded descriptor away. */
+    _Atomic uint32_t is_cut_off;
+    char cut_off_by[AQT_MARK_TEXT];
+    /* 1 + the slot that was taken last, 0: none. */
+    _Atomic int32_t latest;
     mark_slot slots[AQT_MARK_SLOTS];
     /* 0: nothing; otherwise the number of an image + 1, and its phase in the lowest byte. */
     _Atomic uint64_t flights[AQT_FLIGHT_SLOTS];
@@ -34,6 +41,11 @@ typedef struct {
 static _Atomic(mark_board *) the_board;
 /* 1 + the slot of the innermost call of this thread. The model makes it readable in a handler: nothing is allocated on first use. */
 static _Thread_local int32_t current __attribute__((tls_model("initial-exec")));
+/* What must still be there when foreign code returns. */
+static int guarded = -1;
+static dev_t guarded_device;
+static ino_t guarded_inode;
+static pid_t guarding_process;
 static char last_words[512];
 static _Atomic uint32_t last_words_length;
 
@@ -69,15 +81,41 @@ int32_t aqt_mark_enter(const char *text) {
         atomic_store(&board->slots[index].entered, now());
         atomic_store(&board->slots[index].is_used, 2);
         current = index + 1;
+        atomic_store(&board->latest, index + 1);
         return outer * (AQT_MARK_SLOTS + 1) + index + 1;
     }
     return -1;
+}
+
+void aqt_marks_guard(int descriptor) {
+    struct stat status;
+    if (fstat(descriptor, &status) != 0) return;
+    guarded_device = status.st_dev;
+    guarded_inode = status.st_ino;
+    guarding_process = getpid();
+    guarded = descriptor;
+}
+
+static int is_guarded_there(void) {
+    struct stat status;
+    return guarded < 0 || (fstat(guarded, &status) == 0 && status.st_dev == guarded_device && status.st_ino == guarded_inode);
 }
 
 void aqt_mark_leave(int32_t mark) {
     mark_board *board = atomic_load_explicit(&the_board, memory_order_relaxed);
     if (mark < 0 || !board) return;
     int32_t slot = mark % (AQT_MARK_SLOTS + 1) - 1;
+    /* A copy of this process that foreign code has made, and that comes back from it: it must not do the same work again, with the same files. */
+    if (guarded >= 0 && getpid() != guarding_process) _exit(AQT_MARK_CUT_OFF);
+    if (slot >= 0 && !is_guarded_there()) {
+        uint32_t nobody = 0;
+        if (atomic_compare_exchange_strong(&board->is_cut_off, &nobody, 1)) {
+            memcpy(board->cut_off_by, board->slots[slot].text, AQT_MARK_TEXT);
+            atomic_store(&board->is_cut_off, 2);
+        }
+        /* Nobody can be told anything any more, but for how this ends. */
+        _exit(AQT_MARK_CUT_OFF);
+    }
     current = mark / (AQT_MARK_SLOTS + 1);
     if (slot >= 0) atomic_store(&board->slots[slot].is_used, 0);
 }
@@ -144,6 +182,13 @@ int aqt_nameless_file(void) { return memfd_create("aquatint", MFD_CLOEXEC); }
 
 void aqt_end_with_parent(void) { prctl(PR_SET_PDEATHSIG, SIGKILL); }
 
+int aqt_adopt_orphans(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1); }
+
+int aqt_processors(void) {
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 0;
+}
+
 size_t aqt_allocated_bytes(void) {
     struct mallinfo2 now = mallinfo2();
     return now.uordblks + now.hblkhd;
@@ -154,6 +199,23 @@ void aqt_mark_read(const void *memory, int32_t slot, char out[AQT_MARK_TEXT]) {
     out[0] = 0;
     if (slot < 0 || slot >= AQT_MARK_SLOTS || atomic_load(&board->slots[slot].is_used) != 2) return;
     memcpy(out, board->slots[slot].text, AQT_MARK_TEXT);
+    out[AQT_MARK_TEXT - 1] = 0;
+}
+
+void aqt_mark_read_latest(const void *memory, char out[AQT_MARK_TEXT]) {
+    const mark_board *board = memory;
+    int32_t slot = atomic_load(&board->latest) - 1;
+    out[0] = 0;
+    if (slot < 0 || slot >= AQT_MARK_SLOTS || atomic_load(&board->slots[slot].is_used) == 1) return;
+    memcpy(out, board->slots[slot].text, AQT_MARK_TEXT);
+    out[AQT_MARK_TEXT - 1] = 0;
+}
+
+void aqt_mark_read_cut_off(const void *memory, char out[AQT_MARK_TEXT]) {
+    const mark_board *board = memory;
+    out[0] = 0;
+    if (atomic_load(&board->is_cut_off) != 2) return;
+    memcpy(out, board->cut_off_by, AQT_MARK_TEXT);
     out[AQT_MARK_TEXT - 1] = 0;
 }
 

@@ -27,4 +27,13 @@ static inline gulong cvips_connect_eval(VipsImage *image, void (*eval)(VipsImage
     return g_signal_connect_data(image, "eval", G_CALLBACK(eval), data, release, (GConnectFlags) 0);
 }
 
+/* What a custom target does: three of libvips' signals, whose handlers have no declared type. */
+static inline void cvips_connect_target(VipsTargetCustom *target, gint64 (*write)(VipsTargetCustom *, const void *, gint64, void *),
+                                        gint64 (*read)(VipsTargetCustom *, void *, gint64, void *),
+                                        gint64 (*seek)(VipsTargetCustom *, gint64, int, void *), void *data) {
+    g_signal_connect_data(target, "write", G_CALLBACK(write), data, NULL, (GConnectFlags) 0);
+    g_signal_connect_data(target, "read", G_CALLBACK(read), data, NULL, (GConnectFlags) 0);
+    g_signal_connect_data(target, "seek", G_CALLBACK(seek), data, NULL, (GConnectFlags) 0);
+}
+
 #endif

@@ -42,6 +42,13 @@ public struct RunRequest: Sendable {
     var usesNetworks: Bool { pipeline.allStages.contains { library.catalogue[$0.name]?.kind == .network } }
     var usesPlugins: Bool { pipeline.allStages.contains { library.plugins.stages[$0.name] != nil } }
 
+    /// The ids of the pipeline's stages that come from plug-ins, each once, in their order.
+    var pluginStages: [String] {
+        var ids: [String] = []
+        for stage in pipeline.allStages where library.plugins.stages[stage.name] != nil && !ids.contains(stage.name) { ids.append(stage.name) }
+        return ids
+    }
+
     /// The files that make the pixels beside the inputs, as they are now: a worker that starts later must find the same.
     func ingredients() -> [PathKey: FileStatus?] {
         var paths = knownFiles

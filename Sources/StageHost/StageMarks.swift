@@ -63,6 +63,12 @@ public final class WorkerBoard: Sendable {
     /// All calls that have not returned.
     public var calls: [Call] { (0..<Int32(AQT_MARK_SLOTS)).compactMap(call(in:)) }
 
+    /// The call that began last, whether it has returned or not.
+    public var latestCall: Call? { call { aqt_mark_read_latest(memory, $0) } }
+
+    /// The call that has closed the descriptor which the worker guards: see ``attach(_:guarding:)``.
+    public var cutOffBy: Call? { call { aqt_mark_read_cut_off(memory, $0) } }
+
     /// The first of the calls of these functions that has gone on for longer than so many seconds.
     public func call(of functions: Set<String>, longerThan seconds: Double) -> Call? {
         for slot in 0..<Int32(AQT_MARK_SLOTS) {
@@ -72,10 +78,12 @@ public final class WorkerBoard: Sendable {
         return nil
     }
 
-    private func call(in slot: Int32) -> Call? {
+    private func call(in slot: Int32) -> Call? { call { aqt_mark_read(memory, slot, $0) } }
+
+    private func call(_ read: (UnsafeMutablePointer<CChar>) -> Void) -> Call? {
         withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(AQT_MARK_TEXT)) { text in
             guard let base = text.baseAddress else { return nil }
-            aqt_mark_read(memory, slot, base)
+            read(base)
             return Call(text: String(cString: base))
         }
     }
@@ -108,7 +116,10 @@ public final class WorkerBoard: Sendable {
     public var gaveWay: Bool { aqt_mark_gave_way(memory) != 0 }
 
     /// Makes the board of that descriptor the one that this process writes to for the rest of its life, and has faults recorded on it.
-    public static func attach(_ descriptor: Int32) {
+    ///
+    /// - Parameter channel: what foreign code must leave open: this process leaves as soon as that is gone, and the board says who it was.
+    public static func attach(_ descriptor: Int32, guarding channel: Int32) {
+        aqt_marks_guard(channel)
         let memory = mmap(nil, aqt_mark_board_size(), PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0)
         guard let memory, memory != MAP_FAILED else { return }
         aqt_marks_attach(memory)

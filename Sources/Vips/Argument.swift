@@ -13,6 +13,8 @@ public enum Argument: Sendable {
     case images([Image])
     /// Bytes: an encoded file, an ICC profile.
     case blob([UInt8])
+    /// A file that is watched while a saver writes it.
+    case target(FileTarget)
 }
 
 extension Argument: ExpressibleByBooleanLiteral, ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral,
@@ -57,6 +59,7 @@ extension Argument {
         case .image: "an image"
         case .images(let values): "a list of \(values.count) images"
         case .blob(let bytes): "\(bytes.count) bytes"
+        case .target: "a file"
         }
     }
 }

@@ -17,6 +17,7 @@ enum CheckedValue: Sendable {
     case sourceFile(String)
     case sourceBytes([UInt8])
     case targetFile(String)
+    case target(FileTarget)
 }
 
 extension OperationClass {
@@ -162,6 +163,9 @@ extension OperationClass {
 
         case (.target, .string(let path)):
             return .targetFile(try whole(path, parameter))
+
+        case (.target, .target(let file)):
+            return .target(file)
 
         default:
             throw mismatch()

@@ -140,8 +140,10 @@ extension Image {
 
     /// Computes the image and writes it with the given saver (`"jpegsave"`), whatever the suffix.
     ///
-    /// - Parameter keepsDamage: whether it is written though a decoder complained of the file that it comes from.
-    public func save(_ path: String, saver: String, options: [String: Argument] = [:], keepsDamage: Bool = false) throws(VipsError) {
+    /// - Parameters:
+    ///   - file: the file `path`, opened, where others must not write to it unseen: for savers that write to targets, too.
+    ///   - keepsDamage: whether it is written though a decoder complained of the file that it comes from.
+    public func save(_ path: String, in file: FileTarget? = nil, saver: String, options: [String: Argument] = [:], keepsDamage: Bool = false) throws(VipsError) {
         for reserved in ["filename", "in"] where options[reserved] != nil {
             throw VipsError(operation: saver, message: "'\(reserved)' cannot be given as a saver option")
         }
@@ -156,9 +158,9 @@ extension Image {
         }
         var arguments = options
         arguments["in"] = .image(self)
-        arguments["filename"] = .string(path)
+        if let file { arguments["target"] = .target(file) } else { arguments["filename"] = .string(path) }
         do {
-            _ = try Operation.call(saver, arguments)
+            _ = try Image.call(file == nil ? saver : saver + "_target", arguments, as: saver)
         } catch {
             throw error.about(file: path, "cannot write")
         }
@@ -171,6 +173,14 @@ extension Image {
             return try Operation.image(nickname, arguments)
         } catch {
             throw VipsError(operation: name, message: error.message)
+        }
+    }
+
+    private static func call(_ nickname: String, _ arguments: [String: Argument], as name: String) throws(VipsError) -> [String: Argument] {
+        do {
+            return try Operation.call(nickname, arguments)
+        } catch {
+            throw nickname == name ? error : VipsError(operation: name, message: error.message)
         }
     }
 

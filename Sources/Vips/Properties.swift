@@ -56,6 +56,8 @@ extension OperationClass.Property {
             return take(vips_source_new_from_blob(blob), into: &box)
         case .targetFile(let path):
             return take(vips_target_new_to_file(path), into: &box)
+        case .target(let file):
+            g_value_set_object(&box, file.pointer)
         }
         return true
     }

@@ -20,6 +20,7 @@ struct Aquatint: ParsableCommand {
         for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) < 0 { _ = open("/dev/null", O_RDWR) }
         // How workers end is asked for, whatever the parent of this process makes of its own children.
         signal(SIGCHLD, SIG_DFL)
+        CreationMask.remember()
         do {
             var command = try parseAsRoot()
             try command.run()

@@ -47,7 +47,8 @@ struct PluginKit {
             if errno == EEXIST { throw RunError(.cannotCreateOutput, "\(name.folder) is there already", hint: "take another name, or move it away") }
             throw RunError(.cannotCreateOutput, "\(place.path) cannot be made: \(String(cString: strerror(errno)))")
         }
-        var words = ["id": name.id, "library": name.library, "name": name.last, "Name": name.type, "vendor": name.vendor, "version": version]
+        var words = ["id": name.id, "library": name.library, "name": name.last, "Name": name.type, "vendor": name.vendor, "version": version,
+                     "year": "\(Calendar(identifier: .gregorian).component(.year, from: Date()))"]
         words.merge(language.words) { $1 }
         do {
             for template in language.templates {

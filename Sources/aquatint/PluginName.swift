@@ -16,6 +16,8 @@ struct PluginName: Sendable, Hashable {
     /// The first word of the id: who makes it.
     var vendor: String { String(id.prefix { $0 != "." }) }
 
+    private static let reserved = ["aquatint", "aqt", "vips", "libvips"]
+
     /// - Throws: where the name cannot be a stage's id, with what would be right.
     init(_ name: String) throws(RunError) {
         func refuse(_ why: String) -> RunError {
@@ -29,6 +31,7 @@ struct PluginName: Sendable, Hashable {
                 throw refuse("it takes words of a-z, 0-9, _ and - that begin with a letter, joined by dots")
             }
         }
+        if let vendor = Self.reserved.first(where: { name.hasPrefix("\($0).") }) { throw refuse("'\(vendor).' belongs to \(vendor == "aquatint" ? "Aquatint" : "libvips"), and not to you") }
         folder = name
         id = name.contains(".") ? name : "my.\(name)"
     }

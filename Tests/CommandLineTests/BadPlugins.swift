@@ -13,6 +13,14 @@ extension Workplace {
         return library
     }
 
+    /// Builds `Fixtures/NAME.cpp` into `plugins/NAME.so`.
+    func buildCpp(_ name: String, _ flags: [String]) throws {
+        try FileManager.default.createDirectory(atPath: self("plugins"), withIntermediateDirectories: true)
+        let built = try run("/usr/bin/env", ["c++", "-std=c++17", "-O1", "-shared", "-fPIC", "-fvisibility=hidden", "-I", "\(Program.root)/Sources/CAquatintPlugin/include"] + flags
+            + ["-o", self("plugins/\(name).so"), "\(Program.root)/Tests/CommandLineTests/Fixtures/\(name).cpp"])
+        guard built.status == 0 else { throw CompilerFailed(error: built.error) }
+    }
+
     struct CompilerFailed: Error {
         var error: String
     }

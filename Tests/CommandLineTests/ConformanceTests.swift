@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import Vips
 
 @Suite(.enabled(if: Program.has("cc"), "there is no C compiler"))
 struct ConformanceTests {
@@ -49,6 +50,29 @@ struct ConformanceTests {
         ("RANDOM", "for the same tile 33 x 21 at (0, 0)"),
         ("NOT_THREAD_SAFE", "error: test.blur: process() on eight threads at once gives "),
         ("LEAK", " bytes each time that an instance is made, used and destroyed"),
+        ("KILLS_PARENT_IN_CONSTRUCTOR", "error: ended the process that had started it, by SIGKILL while it was loaded"),
+        ("ESCAPES_IN_NAME", "error: aqt_plugin.name holds control characters: \"te\u{FFFD}[31mst\"\n"),
+        ("LONG_DOC", "error: test.blur: amount: doc is too long: it has 30000 bytes, at most 16384 are taken"),
+        ("HUGE_HALO", "error: test.blur: plan() answered nonsense: the halo is 2147483647, 2147483647, 1, 1, more than 65536 pixels: what sees the whole picture sets AQT_PLAN_WHOLE_IMAGE"),
+        ("PLAN_VARIES", "error: test.blur: plan() answers the reach of input 1 2, 1, 1, 1, scale 1/1 x 1/1 in another instance for a picture of 33 x 21, and the reach of input 1 1, 1"),
+        ("KEEPS_FIRST_PICTURE", "error: test.blur: a picture has another result after others than in a process that has seen no other: sample 0 is "),
+        ("KEEPS_LAST_PICTURE", "error: test.blur: the same picture has another result after another picture: sample 0 is "),
+        ("CHANGES_ENVIRONMENT", "error: test.blur: changes the environment: OMP_NUM_THREADS\n"),
+        ("CHANGES_LIMIT", "error: test.blur: changes a limit of the process: RLIMIT_NOFILE\n"),
+        ("SETS_ALARM", "error: test.blur: leaves an alarm running"),
+        ("CHANGES_UMASK", "error: test.blur: changes the umask, from "),
+        ("CHANGES_LOCALE", "error: test.blur: changes the locale\n"),
+        ("BLOCKS_SIGNALS", "error: test.blur: leaves signals blocked in the thread\n"),
+        ("CLOSES_OUTPUT", "error: test.blur: closes the file descriptor 1, which is not its own (standard output)\n"),
+        ("CLOSES_ALL", "error: test.blur: closed file descriptors that are not its own, or ended the process in create() with its defaults"),
+        ("FORKS", "error: test.blur: starts processes that are still there, or were not waited for\n    No fork(), in any call: a copy holds all files of the host. Threads do, or a library.\nnot conformant: 1 error"),
+        ("WRITES_TO_OTHERS", "error: test.blur: writes to, reads from or changes a file or socket that is not its own\n"),
+        ("READS_OTHERS", "error: test.blur: writes to, reads from or changes a file or socket that is not its own\n"),
+        ("HANGS_UP_OTHERS", "error: test.blur: writes to, reads from or changes a file or socket that is not its own\n"),
+        ("CHANGES_IMAGE", "error: test.blur: process() changes the plan, or what it is told of an image\n"),
+        ("IS_NICE", "error: test.blur: changes the priority of the process, from "),
+        ("KILLS_PARENT", "error: test.blur: ended the process that had started it, by SIGKILL in "),
+        ("STAGE_ID=\"blur\"", "error: blur: the id has no dot\n    Ids are vendor.name, such as acme.blur"),
         ("CRASH_IN_PLAN_FREE", "error: test.blur: crashed: SIGABRT (it gave itself up) in plan_free() and destroy()"),
         ("CRASH_IN_DESTROY", "error: test.blur: crashed: SIGABRT (it gave itself up) in plan_free() and destroy()"),
     ])
@@ -62,6 +86,42 @@ struct ConformanceTests {
     func `a call that does not return is ended, and named`(_ fault: String, _ call: String) throws {
         let outcome = try place.aquatint("plugins", "check", place.buildPlugin("bad", [fault]))
         #expect(outcome.status == 1 && outcome.output.contains("error: test.blur: did not return within 10 s in \(call)"), "\(outcome)")
+    }
+
+    @Test(arguments: [("LEAVES_FILE", "warning: test.blur: leaves 1 file open after its last instance is destroyed, the first /etc/passwd"), ("LEAVES_THREAD", "warning: test.blur: leaves 1 thread running")])
+    func `what stays behind once is a warning`(_ fault: String, _ message: String) throws {
+        let outcome = try place.aquatint("plugins", "check", place.buildPlugin("bad", [fault]))
+        #expect(outcome.status == 0 && outcome.output.contains(message), "\(outcome)")
+    }
+
+    @Test(.enabled(if: Program.has("c++"), "there is no C++ compiler")) func `an exception that leaves a call is named`() throws {
+        try place.buildCpp("throws", ["-w"])
+        let outcome = try place.aquatint("plugins", "check", "plugins/throws.so")
+        #expect(outcome.status == 1 && outcome.output.contains(": terminate called after throwing an instance of 'std::runtime_error', what():  boom\n    No C++ exception leaves a call: "), "\(outcome)")
+    }
+
+    @Test(.enabled(if: Program.has("c++"), "there is no C++ compiler")) func `a stage in C++ has bytes and planes where it asks for them`() throws {
+        try place.buildCpp("invert", ["-Wall", "-Wextra", "-pedantic", "-Werror"])
+        let outcome = try place.aquatint("plugins", "check", "plugins/invert.so")
+        #expect(outcome.status == 0 && outcome.output.contains("conformant: 0 errors, 0 warnings"), "\(outcome)")
+        try place.write("p.yaml", "version: 1\nstages: [test.invert]\noutput: \"{stem}.png\"\n")
+        try FileManager.default.createDirectory(atPath: place("in"), withIntermediateDirectories: true)
+        for (name, format) in [("bytes", "uchar"), ("words", "ushort")] {
+            let picture = try Operation.image("cast", ["in": .image(try Picture.make(70, 50)), "format": .string(format)])
+            try Operation.image("copy", ["in": .image(picture), "interpretation": .string(format == "uchar" ? "srgb" : "rgb16")]).save(place("in/\(name).png"))
+        }
+        let ran = try place.aquatint("run", "p.yaml", "in", "-o", "out", "--plugin-path", place("plugins"))
+        #expect(ran.status == 0, "\(ran.error)")
+        for name in ["bytes", "words"] {
+            let before = try place.load("in/\(name).png").bytes(), after = try place.load("out/\(name).png").bytes()
+            #expect(before.count == after.count && zip(before, after).allSatisfy { $0 == ~$1 }, "\(name)")
+        }
+    }
+
+    @Test func `what a plug-in says of itself moves no terminal`() throws {
+        try place.buildPlugin("bad", ["ESCAPES_IN_DOC"])
+        let outcome = try place.aquatint("stages", "test.blur", "--plugin-path", place("plugins"))
+        #expect(outcome.status == 0 && outcome.output.contains("How\u{FFFD}[2J \u{FFFD}much.") && !outcome.output.contains("\u{1B}"), "\(outcome)")
     }
 
     @Test func `a picture that is refused for its size is a warning`() throws {

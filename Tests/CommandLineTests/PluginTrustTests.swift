@@ -22,6 +22,25 @@ struct PluginTrustTests {
         #expect(try list().contains("refused: \(place("plugins/blur.so")) leads to \(real), which lies in a folder that is writable by every user"))
     }
 
+    @Test func `a link on the way that anybody could replace is refused, wherever it leads`() throws {
+        let real = try place.buildPlugin("blur", in: "mine")
+        for folder in ["plugins", "open", "on"] { try FileManager.default.createDirectory(atPath: place(folder), withIntermediateDirectories: true) }
+        // From link to link: the one in the middle lies where anybody may write.
+        try FileManager.default.createSymbolicLink(atPath: place("open/blur.so"), withDestinationPath: real)
+        try FileManager.default.createSymbolicLink(atPath: place("plugins/blur.so"), withDestinationPath: "../open/blur.so")
+        try FileManager.default.createSymbolicLink(atPath: place("open/folder"), withDestinationPath: place("mine"))
+        try FileManager.default.createSymbolicLink(atPath: place("on/folder"), withDestinationPath: place("open/folder"))
+        for folder in ["plugins", "open/folder", "on/folder"] { #expect(try list(folder).contains("test 1.2.0: test.blur"), "\(folder)") }
+        #expect(chmod(place("open"), 0o777) == 0)
+        #expect(try list().contains("refused: \(place("plugins/blur.so")) is reached by the link \(place("open/blur.so")), whose folder is writable by every user"))
+        for folder in ["open/folder", "on/folder"] {
+            let text = try list(folder)
+            #expect(text.contains("is reached by the link \(place("open/folder")), whose folder is writable by every user"), "\(text)")
+        }
+        #expect(chmod(place("open"), 0o1777) == 0, "where only owners may rename, nothing can be replaced")
+        #expect(try list().contains("test 1.2.0: test.blur"))
+    }
+
     @Test(.enabled(if: geteuid() == 0, "only the administrator can give files to any group"))
     func `what a group with other members may write is refused, and what a group of one's own may write is not`() throws {
         let library = try place.buildPlugin("blur"), folder = place("plugins")

@@ -47,6 +47,8 @@ import Vips
         ("spin", "took longer than the 0.5 seconds of limits.timeout, and did not give up in process()"),
         ("error", "stage 1: test.mischief: disk on fire"),
         ("nan", "NaN"),
+        ("hangup", "stage 1: test.mischief: its worker process was ended, since something in it has written to a socket that is not its own, or closed it; the foreign code that it called last was process() of the stage 'test.mischief'"),
+        ("unlink", "No such file or directory"),
         ("hog", "that one may hold (--max-memory)"),
     ]
 
@@ -90,10 +92,55 @@ import Vips
     @Test func `a plug-in cannot take the supervisor down, nor keep it`() throws {
         let cut = try mischief("cut")
         #expect([0, 1].contains(cut.status), "\(cut.error)")
-        // What the plug-in starts lives for 20 seconds, and holds all that the worker had open: `run` itself ends before, which this process is only told after.
-        let command = "\"$0\" run p.yaml in -o daemon --set does=daemon --plugin-path lib && kill -0 $(cat home/daemon) && echo outlived"
+        // What the plug-in starts holds all that the worker had open, and is nobody's but the worker's.
+        let command = "\"$0\" run p.yaml in -o daemon --set does=daemon --set at=104 --plugin-path lib && ! kill -0 $(cat home/daemon) 2>/dev/null && echo gone"
         let daemon = try place.run("/bin/sh", ["-c", command, Program.path])
-        #expect(daemon.status == 0 && daemon.output == "outlived\n", "\(daemon.output)\(daemon.error)")
+        #expect(daemon.status == 0 && daemon.output == "gone\n", "\(daemon.output)\(daemon.error)")
+        // What was there before stays, whoever started it.
+        let run = "sleep 30 >/dev/null 2>&1 & echo $! > home/sleep; exec \"$0\" run p.yaml in -o daemon --overwrite always --set does=daemon --plugin-path lib"
+        let beside = "sh -c '\(run)' \"$0\"; kill -0 $(cat home/sleep) && kill $(cat home/sleep) && echo stayed"
+        let stayed = try place.run("/bin/sh", ["-c", beside, Program.path])
+        #expect(stayed.output == "stayed\n", "\(stayed.output)\(stayed.error)")
+    }
+
+    @Test func `a copy of a worker that a plug-in makes does nothing twice, and stays nowhere`() throws {
+        let outcome = try mischief("comeback", at: 0, "-j", "2")
+        #expect(outcome.status == 0 && outcome.error.contains("6 done"), "\(outcome.error)")
+        let left = try place.run("/bin/sh", ["-c", "grep -l \"$0\" /proc/[0-9]*/environ 2>/dev/null | grep -v self", "TMPDIR=\(place("home"))/aquatint-"])
+        #expect(left.output.isEmpty, "\(left.output)")
+    }
+
+    @Test func `a plug-in that closes the worker's socket is named, also before the first picture`() throws {
+        let outcome = try mischief("closefrom", at: 0)
+        #expect(outcome.status == 69 && outcome.error.contains("create() of the stage 'test.mischief' of the plug-in 'test', which closed file descriptors that are not its own"), "\(outcome.error)")
+        let later = try mischief("closeall", at: 104, "-j", "1")
+        #expect(later.status == 1 && later.error.contains("5 done, 1 failed"), "\(later.error)")
+        #expect(later.error.contains("stage 1: test.mischief: its worker process was ended by process() of the stage 'test.mischief' of the plug-in 'test', which closed"), "\(later.error)")
+    }
+
+    @Test func `a plug-in that writes to the files of others spoils none that gets its name, and is named`() throws {
+        for width in 201...216 { try Picture.make(width, 80).save(place("in/p\(width).png")) }
+        #expect(try mischief("nothing").status == 0)
+        for (does, suffix) in [("scribble", "png"), ("mutter", "png"), ("scribble", "tif"), ("mutter", "jpg")] {
+            try place.write("p.yaml", try String(decoding: place.read("p.yaml"), as: UTF8.self).replacing(/{stem}.[a-z]+"/, with: "{stem}.\(suffix)\""))
+            for (at, jobs) in [(0, "2"), (104, "2"), (210, "1")] {
+                let outcome = try mischief(does, at: at, "-j", jobs, "--overwrite", "always")
+                #expect(outcome.status == 1 && outcome.error.contains("stage 1: test.mischief: "), "\(does) \(suffix) \(at): \(outcome.error)")
+                #expect(at == 0 || outcome.error.contains("21 done, 1 failed"), "\(does) \(suffix) \(at): \(outcome.error)")
+                for name in place.files(does) where name.hasSuffix(suffix) {
+                    #expect(try !Image.load(place("\(does)/\(name)"), options: ["fail_on": "warning"]).bytes().isEmpty, "\(does) \(name)")
+                    if suffix == "png" { #expect(try place.read("\(does)/\(name)") == place.read("nothing/\(name)"), "\(does) \(name)") }
+                }
+            }
+        }
+    }
+
+    @Test func `a plug-in that takes all permissions from new files takes none from the outputs`() throws {
+        let outcome = try place.run("/bin/sh", ["-c", "umask 027; exec \"$0\" run p.yaml in -o out --set does=umask --plugin-path lib -j 1", Program.path])
+        #expect(outcome.status == 0, "\(outcome.error)")
+        for name in place.files("out") {
+            #expect(try FileManager.default.attributesOfItem(atPath: place("out/\(name)"))[.posixPermissions] as? Int == 0o640, "\(name)")
+        }
     }
 
     @Test func `a plug-in that crashes on one picture after the other costs each of them`() throws {
@@ -131,6 +178,13 @@ import Vips
     @Test func `one picture alone is kept apart, too`() throws {
         let outcome = try mischief("abort", at: 0, inputs: ["in/p101.png"])
         #expect(outcome.status == 1 && outcome.error.contains("SIGABRT"), "\(outcome.error)")
+    }
+
+    @Test func `a halo that no picture has costs no process`() throws {
+        try place.buildPlugin("bad", ["HUGE_HALO"], in: "lib")
+        try place.write("halo.yaml", "version: 1\nstages: [test.blur]\noutput: \"{stem}.png\"\n")
+        let outcome = try place.run(Program.path, ["run", "halo.yaml", "in", "-o", "halo", "--plugin-path", place("lib")])
+        #expect(outcome.status == 1 && outcome.error.contains("plan() answered nonsense: the halo is 2147483647") && !outcome.error.contains("worker process"), "\(outcome.error)")
     }
 
     @Test func `a plug-in that leaks has its worker replaced, and costs nothing`() throws {

@@ -88,8 +88,8 @@ struct Spoiled: CustomTestStringConvertible, Sendable {
         },
         Spoiled("aqt_plugin.name is NULL: a text is wanted") { $0.plugin.pointee.name = nil },
         Spoiled("aqt_plugin.version is empty: a text is wanted") { $0.plugin.pointee.version = Structs.text("") },
-        Spoiled("aqt_plugin.name is no UTF-8 text of at most 100 bytes") { $0.plugin.pointee.name = Structs.bytes([0xff, 0xfe]) },
-        Spoiled("aqt_plugin.name is no UTF-8 text of at most 100 bytes") {
+        Spoiled("aqt_plugin.name is no UTF-8 text") { $0.plugin.pointee.name = Structs.bytes([0xff, 0xfe]) },
+        Spoiled("aqt_plugin.name is too long: it has 101 bytes, at most 100 are taken") {
             $0.plugin.pointee.name = Structs.text(String(repeating: "x", count: 101))
         },
         Spoiled("the plug-in has no stages: list them in aqt_plugin.stages") { $0.plugin.pointee.stages = nil },

@@ -29,6 +29,21 @@ import Testing
         #expect(means[0] > means[1] && means[1] > means[2] && means[2] > 0.02, "\(means)")
     }
 
+    @Test(arguments: ["bayer", "diffusion"]) func `a palette of the picture's own has its colours, and no more than wanted`(_ method: String) throws {
+        let colours: [[Float]] = [[0.9, 0.1, 0.1], [0.1, 0.2, 0.8], [0.95, 0.95, 0.9], [0.05, 0.3, 0.1]]
+        let fields = Picture(width: 40, height: 30, bands: 3) { x, y, band in colours[x < 3 ? 0 : x / 20 + (y / 15) * 2][band] }
+        for count in [4, 16] {
+            let result = try dither(fields, ["method": .choice(method), "palette": .string("auto \(count)"), "strength": .double(0)])
+            #expect(zip(result.samples, fields.samples).allSatisfy { abs($0 - $1) < 1e-5 })
+        }
+        let scene = Picture.scene(width: 64, height: 48, bands: 3), grey = Picture.scene(width: 64, height: 48, bands: 1)
+        for (picture, count) in [(scene, 5), (scene, 32), (grey, 3)] {
+            let result = try dither(picture, ["method": .choice(method), "palette": .string("auto \(count)")])
+            let used = Set(stride(from: 0, to: result.samples.count, by: 3).map { Array(result.samples[$0..<$0 + 3]) })
+            #expect(used.count <= count && used.count > count / 2, "\(used.count) of \(count)")
+        }
+    }
+
     @Test func `bayer has the matrix of Bayer`() throws {
         // Each level of 64 adds one dot to the 8 x 8 pattern, and none goes.
         var dots: Set<Int> = []
@@ -77,7 +92,7 @@ import Testing
         #expect(try dither(picture, ["method": .choice(method), "palette": .string("000000 ffffff")]).samples.allSatisfy { $0.isFinite })
     }
 
-    @Test(arguments: [("ff0000", "1 colours"), ("ff0000 red", "'red' is no colour"), ("ff0000 fff", "'fff' is no colour"), ("000000 +12345", "is no colour")])
+    @Test(arguments: [("ff0000", "1 colours"), ("auto", "write auto and a number"), ("auto 1", "write auto and a number"), ("auto 8 ff0000", "write auto and a number"), ("ff0000 red", "'red' is no colour"), ("ff0000 fff", "'fff' is no colour"), ("000000 +12345", "is no colour")])
     func `a bad palette is refused in words`(_ text: String, _ words: String) throws {
         let error = #expect(throws: (any Error).self) { try BuiltPlugins.stage("dither").create(["palette": .string(text)]) }
         #expect("\(try #require(error))".contains(words), "\(error.map { "\($0)" } ?? "")")

@@ -35,6 +35,7 @@
 #include <new>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -120,7 +121,7 @@ struct declaration {
     struct image { std::string name, doc; bool optional; uint32_t spaces; int32_t min_bands, max_bands; };
     std::vector<image> inputs{{"in", "The picture.", false, 0, 1, 0}};
     int32_t thread_model = AQT_THREADS_FREE;
-    uint32_t flag_bits = 0;
+    uint32_t flag_bits = 0, format_bits = 1u << AQT_F32;
 
     declaration(std::string id, std::string doc) : id(std::move(id)), doc(std::move(doc)) {}
     declaration with(parameter p) && { parameters.push_back(std::move(p)); return std::move(*this); }
@@ -132,6 +133,8 @@ struct declaration {
         inputs[0].spaces = spaces, inputs[0].min_bands = min_bands, inputs[0].max_bands = max_bands;
         return std::move(*this);
     }
+    /** The sample formats that process() takes, for every input: 1u << AQT_U8 and so on; floats unless said. See basic_tile::as(). */
+    declaration formats(uint32_t bits) && { format_bits = bits; return std::move(*this); }
     /** One more image. */
     declaration input(std::string name, bool optional, std::string doc) && {
         inputs.push_back({std::move(name), std::move(doc), optional, 0, 1, 0});
@@ -177,7 +180,7 @@ private:
 /** The size and meaning of a whole image. Changed and given to plan(), that of the output. */
 struct image {
     int64_t width = 0, height = 0;
-    int32_t bands = 0, space = AQT_SPACE_ANY;
+    int32_t bands = 0, space = AQT_SPACE_ANY, format = AQT_F32;
     bool has_alpha = false, is_present = false;
 };
 
@@ -195,6 +198,8 @@ struct plan {
     int32_t numerator = 1, denominator = 1;
     /** Whether no tiling is correct: the whole image in one call. */
     bool whole_image = false;
+    /** AQT_INTERLEAVED, or AQT_PLANAR: how the samples of all tiles lie in memory. */
+    int32_t layout = AQT_INTERLEAVED;
 
     explicit plan(const image &output, int32_t halo = 0, int32_t edge = AQT_EDGE_CLIP) : output(output), halo(halo), edge(edge) {}
 };
@@ -212,6 +217,12 @@ struct range {
     iterator end() const { return {last}; }
 };
 
+/** The sample format of a C++ type. */
+template <class Sample> struct format_of;
+template <> struct format_of<uint8_t> { static constexpr int32_t value = AQT_U8; };
+template <> struct format_of<uint16_t> { static constexpr int32_t value = AQT_U16; };
+template <> struct format_of<float> { static constexpr int32_t value = AQT_F32; };
+
 /** Pixels of a rectangle, addressed by positions in the whole image. */
 template <class Sample> class basic_tile {
 public:
@@ -221,6 +232,14 @@ public:
     /** The sample of a column, row and band of the whole image, which must lie in the rectangle. */
     Sample &at(int64_t x, int64_t y, int32_t band) const {
         return *reinterpret_cast<Sample *>(tile->data + (y - tile->rect.y) * tile->row + (x - tile->rect.x) * tile->col + band * tile->band);
+    }
+    /** The first sample of a row, at the rectangle's left: the others of its band follow one another where the plan's layout is AQT_PLANAR. */
+    Sample *row(int64_t y, int32_t band = 0) const { return &at(tile->rect.x, y, band); }
+    /** The same pixels as samples of another type, for images of other formats than floats: in[0].as<const uint8_t>(). Throws where the format is another. */
+    template <class Other> basic_tile<Other> as() const {
+        if (format_of<std::remove_const_t<Other>>::value != tile->image->format) throw error(AQT_E_INTERNAL, "the stage reads samples of another format than it was given");
+        static_assert(std::is_const_v<Other> || !std::is_const_v<Sample>, "inputs are read-only");
+        return basic_tile<Other>(tile);
     }
     range rows() const { return {tile->rect.y, tile->rect.y + tile->rect.height}; }
     range columns() const { return {tile->rect.x, tile->rect.x + tile->rect.width}; }
@@ -296,7 +315,7 @@ struct tables {
         for (const declaration::image &i : d.inputs) {
             aqt_input c{};
             c.struct_size = sizeof c, c.optional = i.optional, c.name = i.name.c_str(), c.doc = i.doc.c_str();
-            c.formats = 1u << AQT_F32, c.spaces = i.spaces, c.min_bands = i.min_bands, c.max_bands = i.max_bands;
+            c.formats = d.format_bits, c.spaces = i.spaces, c.min_bands = i.min_bands, c.max_bands = i.max_bands;
             inputs.push_back(c);
             input_list.push_back(&inputs.back());
         }
@@ -366,14 +385,14 @@ template <class Stage> struct glue {
                 image one;
                 if (in[i]) {
                     one.width = in[i]->width, one.height = in[i]->height, one.bands = in[i]->bands, one.space = in[i]->space;
-                    one.has_alpha = in[i]->has_alpha != 0, one.is_present = true;
+                    one.has_alpha = in[i]->has_alpha != 0, one.is_present = true, one.format = in[i]->format;
                 }
                 all.push_back(one);
             }
             const plan answer = static_cast<const Stage *>(self)->plan(all);
             auto memory = std::make_unique<plan_memory>();
             aqt_image &o = memory->output;
-            o.struct_size = sizeof o, o.format = AQT_F32, o.space = answer.output.space, o.bands = answer.output.bands;
+            o.struct_size = sizeof o, o.format = answer.output.format, o.space = answer.output.space, o.bands = answer.output.bands;
             o.has_alpha = answer.output.has_alpha, o.width = answer.output.width, o.height = answer.output.height;
             aqt_reach &r = memory->reach;
             r.struct_size = sizeof r, r.num_x = r.num_y = answer.numerator, r.den_x = r.den_y = answer.denominator;
@@ -381,7 +400,7 @@ template <class Stage> struct glue {
             memory->reaches.assign(all.size(), &r);
             memory->reaches.push_back(nullptr);
             out->flags = answer.whole_image ? AQT_PLAN_WHOLE_IMAGE : 0;
-            out->output = &o, out->reach = memory->reaches.data(), out->edge = answer.edge, out->layout = AQT_INTERLEAVED;
+            out->output = &o, out->reach = memory->reaches.data(), out->edge = answer.edge, out->layout = answer.layout;
             out->state = memory.release();
         });
     }

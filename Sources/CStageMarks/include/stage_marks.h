@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { AQT_MARK_SLOTS = 64, AQT_MARK_TEXT = 240, AQT_FLIGHT_SLOTS = 512 };
+enum { AQT_MARK_SLOTS = 64, AQT_MARK_TEXT = 240, AQT_FLIGHT_SLOTS = 512, AQT_MARK_CUT_OFF = 71 /* EX_OSERR */ };
 
 /* The bytes of a board. Zeros are an empty one. */
 size_t aqt_mark_board_size(void);
@@ -25,6 +25,10 @@ void aqt_marks_attach(void *board);
 /* Says what the calling thread is about to call. Returns what aqt_mark_leave() wants. Calls nest. */
 int32_t aqt_mark_enter(const char *text);
 void aqt_mark_leave(int32_t mark);
+
+/* Has the process leave, with the status AQT_MARK_CUT_OFF, as soon as foreign code returns that has closed this descriptor or put another file behind it: without it,
+ * nobody would learn of anything that happens here. A copy of the process that comes back from foreign code leaves, too. Once per process. */
+void aqt_marks_guard(int descriptor);
 
 /* Says how far an image is: a place for each image in hand, below AQT_FLIGHT_SLOTS. An image is known by its number, from 0, below 2^48; a phase is 0...255.
  * Image -1 in phase 0: the place is free. */
@@ -50,11 +54,19 @@ int32_t aqt_fork(void);
 int aqt_nameless_file(void);
 /* Has the system kill this process when the one that started it ends. */
 void aqt_end_with_parent(void);
+/* Makes this process the parent of those below it whose own parent has ended. Returns 0, or -1 with errno. */
+int aqt_adopt_orphans(void);
+/* On how many processors this thread may run; 0: not known. */
+int aqt_processors(void);
 /* Bytes that malloc() has given out and not got back. */
 size_t aqt_allocated_bytes(void);
 
 /* Copies the text of a slot; an empty text where it is free, or was torn. For the supervisor. */
 void aqt_mark_read(const void *board, int32_t slot, char out[AQT_MARK_TEXT]);
+/* Copies the text of the call that began last, whether it has returned or not; an empty text where there was none. For the supervisor. */
+void aqt_mark_read_latest(const void *board, char out[AQT_MARK_TEXT]);
+/* Copies the text of the call that has taken the guarded descriptor away; an empty text where none has. For the supervisor. */
+void aqt_mark_read_cut_off(const void *board, char out[AQT_MARK_TEXT]);
 /* Seconds since the call in a slot began. */
 double aqt_mark_age(const void *board, int32_t slot);
 int32_t aqt_mark_signal(const void *board);

@@ -197,22 +197,40 @@ struct ImageJob {
 
     /// Those that write to the file of the name that they are given, as libvips' targets do, and neither make another of that name nor look at its suffix.
     private static let streamingSavers: Set<String> = ["pngsave", "jpegsave", "webpsave", "gifsave", "jxlsave"]
+    /// Those that write the same to a target as to a file of the name: where a plug-in runs, it is seen whether that has written there, too.
+    private static let watchedSavers = streamingSavers.union(["tiffsave"])
+
+    /// Why a file that something else has written to is not kept, with the stage that may have been it.
+    private func spoiled(_ final: String) -> ImageFailure {
+        let stages = session.request.pluginStages
+        return ImageFailure("save", stage: stages.count == 1 ? session.request.label(ofStage: stages[0]) ?? stages[0] : nil, """
+            '\(final)' was not written: while it was, something in this process has written to its file, which was not its own\
+            \(stages.count > 1 ? "; it may have been any of the stages \(stages.joined(separator: ", "))" : "")
+            """)
+    }
 
     /// Computes the pixels and writes them.
     private func save(_ output: PreparedOutput, to path: String, for final: String, from start: Double, _ share: Double) throws(ImageFailure) {
         let context = context, progress = progress
+        var isSpoiled = false
         do {
             let watched = try output.image.onProgress(removing: Image.hostFields) { done, total in
                 if total > 0 { progress(start + share * Double(done) / Double(total)) }
                 return !context.isCancelled
             }
-            try watched.save(path, saver: output.saver, options: output.options, keepsDamage: session.pipeline.input.onDamage == .keep)
+            let file = try session.request.usesPlugins && Self.watchedSavers.contains(output.saver) ? FileTarget(path) : nil
+            do {
+                defer { isSpoiled = file.map { !$0.isIntact } ?? false }
+                try watched.save(path, in: file, saver: output.saver, options: output.options, keepsDamage: session.pipeline.input.onDamage == .keep)
+            }
+            guard !isSpoiled else { throw spoiled(final) }
             if output.saver == "webpsave", !output.metadata.has(.exif) { try WebPFile.removeExif(path) }
             let lost = OutputMetadata.lost(of: output.image, in: path, saver: output.saver, options: output.options)
             if !lost.isEmpty { context.note("\(lost.joined(separator: ", ")) not kept, since '\(output.saver)' does not write \(lost.count == 1 ? "it" : "them")") }
         } catch {
             if let first = context.firstFailure { throw failure(first) }
             if context.isCancelled { throw ImageFailure("cancelled", "given up") }
+            if isSpoiled { throw spoiled(final) }
             throw ImageFailure("save", (error as? VipsError).map { Self.reason($0, output, temporary: path, final: final) } ?? "cannot make '\(final)': \(error)")
         }
         // libvips' tile cache paints a cell black whose computation failed, and another thread may take that for pixels.
@@ -227,7 +245,8 @@ extension ImageJob {
         var message = error.message
         for start in ["cannot write '\(temporary)': "] where message.hasPrefix(start) { message.removeFirst(start.count) }
         let parts = message.split(separator: "; ").filter { !$0.contains("unable to write to target") }
-        let reason = parts.joined(separator: "; ").replacing(temporary, with: final)
+        // libvips' own name of a target that has no name.
+        let reason = parts.joined(separator: "; ").replacing(temporary, with: final).replacing("target_custom: ", with: "")
         guard reason.isEmpty else { return "cannot make '\(final)': \(reason)" }
         return "cannot make '\(final)': libvips gives no reason; the input may be damaged, or the result (\(output.image)) more than \(output.saver) takes"
     }

@@ -47,7 +47,9 @@ struct OutputTransaction: ~Copyable {
         }
         let temporary = TemporaryFiles.uniqueName(in: folder, prefix: ".aquatint-", suffix: Path.split(Path.base(final)).ext)
         Self.live.withLock { _ = $0.insert(temporary) }
-        func create() -> Int32 { open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666) }
+        CreationMask.restore()
+        // Only to be synced and told apart: a plug-in that writes to descriptors that are not its own cannot write to this one.
+        func create() -> Int32 { open(temporary, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666) }
         var descriptor = create()
         if descriptor < 0 {
             let code = FileSystem.makeFolder(folder.isEmpty ? "." : folder)
@@ -197,8 +199,8 @@ struct OutputTransaction: ~Copyable {
     private static func opened(_ path: String) throws(RunError) -> Int32 {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
-            // Without descriptors, which a plug-in may have used up, only this image fails.
-            let isOurs = [EMFILE, ENFILE, EBADF].contains(errno)
+            // Without descriptors, which a plug-in may have used up, or where it has removed the file, only this image fails.
+            let isOurs = [EMFILE, ENFILE, EBADF, ENOENT].contains(errno)
             throw RunError(isOurs ? .someFailed : .inputOutput, "'\(path)' was written but cannot be opened again: \(String(cString: strerror(errno)))")
         }
         return descriptor

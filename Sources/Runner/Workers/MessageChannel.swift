@@ -10,7 +10,9 @@ protocol Message: Codable {
     init?(packed: [UInt8])
 }
 
-/// Messages over a socket: the length in four bytes, least significant first, then that many bytes.
+/// Messages over a socket: four bytes that are always the same, the length in four bytes, least significant first, then that many bytes.
+///
+/// Where foreign code writes to the socket, whatever it is, the next message does not begin as it must: that is seen, and not waited for.
 ///
 /// Any thread may send; one thread receives.
 final class MessageChannel: Sendable {
@@ -18,6 +20,9 @@ final class MessageChannel: Sendable {
     private let sending = Mutex<Void>(())
     private let arrived = Mutex(Arrived())
     private static let maximum = 64 << 20
+    /// No text begins so.
+    private static let beginning: [UInt8] = [0xA7, 0x01, 0xFE, 0x7A]
+    private let saidNonsense = Atomic(false)
 
     /// Takes the descriptor over.
     init(descriptor: Int32) { self.descriptor = descriptor }
@@ -39,7 +44,8 @@ final class MessageChannel: Sendable {
             return false
         }
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(body.count + 4)
+        bytes.reserveCapacity(body.count + Self.beginning.count + 4)
+        bytes += Self.beginning
         withUnsafeBytes(of: UInt32(clamping: body.count).littleEndian) { bytes.append(contentsOf: $0) }
         bytes += body
         return sending.withLock { _ in
@@ -80,11 +86,22 @@ final class MessageChannel: Sendable {
 
     /// Waits for a message; nil where the other side is gone, or talks nonsense.
     func receive<Received: Message>(_ type: Received.Type) -> Received? {
+        guard let beginning = read(Self.beginning.count) else { return nil }
+        guard beginning == Self.beginning else { return nonsense() }
         guard let head = read(4) else { return nil }
         let count = head.enumerated().reduce(0) { $0 | Int($1.element) << (8 * $1.offset) }
-        guard count <= Self.maximum, let body = read(count) else { return nil }
-        return body.first == UInt8(ascii: "{") ? Self.message(body) : Received(packed: body)
+        guard count <= Self.maximum else { return nonsense() }
+        guard let body = read(count) else { return nil }
+        return (body.first == UInt8(ascii: "{") ? Self.message(body) : Received(packed: body)) ?? nonsense()
     }
+
+    private func nonsense<Received>() -> Received? {
+        saidNonsense.store(true, ordering: .relaxed)
+        return nil
+    }
+
+    /// Whether what was received last was no message: the other side is there, and cannot be understood.
+    var isNonsense: Bool { saidNonsense.load(ordering: .relaxed) }
 
     /// The next bytes. As many are taken from the socket at once as there are.
     private func read(_ count: Int) -> [UInt8]? {

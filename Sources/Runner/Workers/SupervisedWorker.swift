@@ -283,9 +283,12 @@ final class SupervisedWorker: Sendable {
     private func listen(to process: WorkerProcess) {
         while let answer = process.channel.receive(WorkerAnswer.self) { take(answer, from: process) }
         // One that talks nonsense is of no use. Where it ends by itself, how is worth knowing.
-        let isMad = !process.hasEnded && !process.ends(within: 0.2)
+        let culprit = process.latestCall
+        let isMad = process.channel.isNonsense || !process.hasEnded && !process.ends(within: 0.2)
         process.kill()
         let end = process.wait()
+        // Where others work on, what it has left does not.
+        OwnProcesses.endOrphans()
         let (flights, verdict) = state.withLock { state in
             defer {
                 state.flights = [:]
@@ -294,8 +297,11 @@ final class SupervisedWorker: Sendable {
             return (Array(state.flights.values), state.verdict)
         }
         for folder in Path.folders(of: flights.flatMap(\.planned.outputs)) { TemporaryFiles.clear(of: process.process, in: folder) }
-        let mad = ImageFailure("crash", stage: end.call.flatMap(label), "its worker process said what makes no sense, or closed its socket\(place(end.call)), and was ended")
-        let failure = FailedImage(verdict?.failure ?? (isMad && end.signal == SIGKILL || end.signal == nil && end.status == WorkerMain.cannotAnswer ? mad : failure(of: end)))
+        let mad = ImageFailure("crash", stage: culprit.flatMap(label), """
+            its worker process was ended, since something in it has written to a socket that is not its own, or closed it\
+            \(culprit.map { "; the foreign code that it called last was \(WorkerProcess.End.name(of: $0))" } ?? "")
+            """)
+        let failure = FailedImage(verdict?.failure ?? (isMad && end.signal == SIGKILL || end.signal == nil && end.status == WorkerMain.cannotAnswer && !end.isCutOff ? mad : failure(of: end)))
         // As it was in the end, whenever it was looked at last.
         let phases = Dictionary(process.flights(places: places), uniquingKeysWith: { first, _ in first })
         // What is computed may still be in foreign code that frees what it used.

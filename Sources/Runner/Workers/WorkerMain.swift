@@ -21,6 +21,8 @@ public final class WorkerMain: Sendable {
     private let lastResident = Mutex<(time: ContinuousClock.Instant, bytes: Int)>((.now - .seconds(1), 0))
     /// The image that this process has begun with, -1 before: whatever a plug-in has used up by then, it was not an earlier one.
     private let first = Atomic<Int>(-1)
+    private let inHand = Atomic<Int>(0)
+    private let supervisor = getppid()
     private let starting = DispatchQueue(label: "aquatint.start")
 
     /// - Parameters:
@@ -37,7 +39,7 @@ public final class WorkerMain: Sendable {
         for descriptor in [channel, board] { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
         self.channel = MessageChannel(descriptor: channel)
         self.library = library
-        WorkerBoard.attach(board)
+        WorkerBoard.attach(board, guarding: channel)
         // What a plug-in prints is for people; the supervisor's standard output is for programs.
         dup2(STDERR_FILENO, STDOUT_FILENO)
         // Where memory runs out, one image is to be lost, not the run.
@@ -71,6 +73,7 @@ public final class WorkerMain: Sendable {
             case .begin(let setup): starting.async { [self] in begin(setup) }
             case .prepare(let images): starting.async { [self] in prepare(images) }
             case .make(let planned):
+                inHand.add(1, ordering: .sequentiallyConsistent)
                 waiting.withLock { $0.append(planned) }
                 arrived.signal()
             case .cancel(let index): maker.withLock { $0 }?.cancel(index)
@@ -78,6 +81,9 @@ public final class WorkerMain: Sendable {
         }
         OutputTransaction.abandonAll()
         WorkerFolder.removeOwn()
+        OwnProcesses.endDescendants()
+        // The supervisor hangs up when there is nothing in hand, or is gone: otherwise somebody else has.
+        if inHand.load(ordering: .sequentiallyConsistent) > 0, getppid() == supervisor { _exit(Self.cannotAnswer) }
     }
 
     private func begin(_ setup: WorkerSetup) {
@@ -87,9 +93,9 @@ public final class WorkerMain: Sendable {
             // With fewer threads than places, images wait.
             let started = (0..<maker.places).prefix { place in SystemThread.start { [self] in serve(maker, place) } }
             if started.isEmpty { throw SystemThread.none }
-            channel.send(WorkerAnswer.ready)
+            answer(WorkerAnswer.ready)
         } catch {
-            channel.send(WorkerAnswer.refused(error))
+            answer(WorkerAnswer.refused(error))
         }
     }
 
@@ -119,9 +125,9 @@ public final class WorkerMain: Sendable {
     private func prepare(_ images: [PlannedImage]) {
         guard let maker = maker.withLock({ $0 }) else { return }
         do throws(RunError) {
-            channel.send(WorkerAnswer.prepared(notes: try maker.prepare(images)))
+            answer(WorkerAnswer.prepared(notes: try maker.prepare(images)))
         } catch {
-            channel.send(WorkerAnswer.refused(error))
+            answer(WorkerAnswer.refused(error))
         }
     }
 
@@ -157,6 +163,7 @@ public final class WorkerMain: Sendable {
                 if isOutOfDescriptors(error) { giveWay() }
             }
             WorkerBoard.setFlight(place, image: nil)
+            inHand.subtract(1, ordering: .sequentiallyConsistent)
         }
     }
 

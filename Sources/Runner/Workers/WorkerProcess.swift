@@ -22,6 +22,8 @@ final class WorkerProcess: Sendable {
         var call: WorkerBoard.Call?
         /// It said that it could not go on, and that no image was to blame.
         var gaveWay = false
+        /// `call` has closed its socket.
+        var isCutOff = false
     }
 
     private init(process: pid_t, channel: MessageChannel, board: WorkerBoard, folder: WorkerFolder) {
@@ -86,8 +88,12 @@ final class WorkerProcess: Sendable {
         defer { for argument in arguments { free(argument) } }
         var environment: [UnsafeMutablePointer<CChar>?] = equipment.folder.environment.map { strdup($0) } + [nil]
         defer { for entry in environment { free(entry) } }
-        var process: pid_t = 0
-        let code = posix_spawn(&process, "/proc/self/exe", &actions, &attributes, &arguments, &environment)
+        var process: pid_t = 0, code: Int32 = 0
+        OwnProcesses.adoptOrphans()
+        _ = OwnProcesses.start {
+            code = posix_spawn(&process, "/proc/self/exe", &actions, &attributes, &arguments, &environment)
+            return code == 0 ? process : -1
+        }
         guard code == 0 else {
             equipment.folder.remove()
             throw Self.failure("exec", code)
@@ -115,8 +121,10 @@ final class WorkerProcess: Sendable {
                 if made.isEmpty { throw error }
                 return (made, error)
             }
-            let process = WorkerBoard.fork()
+            OwnProcesses.adoptOrphans()
+            let process = OwnProcesses.start { WorkerBoard.fork() }
             if process == 0 {
+                OwnProcesses.forgetAll()
                 // Ends of other workers that stay open here would hide from those that the supervisor is gone.
                 for other in made { other.closeInCopy() }
                 close(equipment.ends[0])
@@ -193,18 +201,22 @@ final class WorkerProcess: Sendable {
             while waitpid(process, &status, 0) < 0, errno == EINTR {}
             isReaped = true
         }
+        OwnProcesses.forget(process)
         folder.remove()
         let signal = status & 0x7F
-        let calls = board.calls
-        if let fault = board.fault { return End(signal: signal == 0 ? fault.signal : signal, status: status >> 8 & 0xFF, call: fault.call ?? (calls.count == 1 ? calls[0] : nil)) }
-        return End(signal: signal == 0 ? nil : signal, status: status >> 8 & 0xFF, call: calls.count == 1 ? calls[0] : nil, gaveWay: board.gaveWay)
+        if let fault = board.fault { return End(signal: signal == 0 ? fault.signal : signal, status: status >> 8 & 0xFF, call: fault.call ?? call) }
+        if signal == 0, let culprit = board.cutOffBy { return End(signal: nil, status: status >> 8 & 0xFF, call: culprit, isCutOff: true) }
+        return End(signal: signal == 0 ? nil : signal, status: status >> 8 & 0xFF, call: call, gaveWay: board.gaveWay)
     }
 
-    /// What it is in the midst of, where that is one thing.
+    /// What it is in the midst of, where that is one thing: on several threads, perhaps.
     var call: WorkerBoard.Call? {
-        let calls = board.calls
-        return calls.count == 1 ? calls[0] : nil
+        let calls = Set(board.calls)
+        return calls.count == 1 ? calls.first : nil
     }
+
+    /// The foreign code that it called last, whether that has returned or not.
+    var latestCall: WorkerBoard.Call? { call ?? board.latestCall }
 
     /// A call that makes a stage ready, and has gone on for longer than so many seconds.
     func making(longerThan seconds: Double) -> WorkerBoard.Call? { board.call(of: ["dlopen()", "init()", "create()", "plan()", "network()"], longerThan: seconds) }
@@ -226,6 +238,7 @@ extension WorkerProcess.End {
     var description: String {
         let what = signal.map(Self.name(of:)) ?? "leaving with status \(status)"
         guard let call else { return "\(what), in libvips, a codec or the host" }
+        if isCutOff { return "\(Self.name(of: call)), which closed file descriptors that are not its own" }
         return "\(what) in \(Self.name(of: call))"
     }
 

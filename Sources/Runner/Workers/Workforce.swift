@@ -95,6 +95,7 @@ final class Workforce: ImageMaker {
     func close() {
         watch.stop()
         for worker in workers { worker.close() }
+        OwnProcesses.endOrphans()
     }
 }
 

@@ -37,12 +37,20 @@ public struct ConformanceCheck: Sendable {
             report.findings.append(ConformanceFinding(.note, "no stage has a parameter '\(name)'"))
         }
         for (index, stage) in descriptor.stages.enumerated() {
+            if !stage.id.contains("."), !PluginSearch.isShipped(path, with: program) {
+                report.findings.append(ConformanceFinding(stage: stage.id, "the id has no dot", "Ids are vendor.name, such as acme.\(stage.id): those without a dot belong to libvips and to the stages that ship."))
+            }
             if stage.licence == nil || stage.licence == "" { report.findings.append(ConformanceFinding(.warning, stage: stage.id, "names no licence", "Set aqt_stage.licence to an SPDX expression, such as MIT.")) }
+            var result: TrialResult?
             for part in TrialPart.allCases {
-                let (found, isWhole) = run(path, index, stage.id, part)
-                report.findings += found
+                let trial = run(path, index, stage.id, part)
+                report.findings += trial.findings
                 // What fails at once fails everywhere.
-                if !isWhole, part == .life { break }
+                if !trial.isWhole, part == .life { break }
+                if part == .pictures { result = trial.result }
+                if part == .fresh, let alone = trial.result, let fault = result?.difference(from: alone) {
+                    report.findings.append(ConformanceFinding(stage: stage.id, "a picture has another result after others than in a process that has seen no other: \(fault)", TrialResult.advice))
+                }
             }
         }
         report.findings = Self.gathered(report.findings)
@@ -52,9 +60,10 @@ public struct ConformanceCheck: Sendable {
     /// One finding of each kind: the first, with how often it came.
     private static func gathered(_ findings: [ConformanceFinding]) -> [ConformanceFinding] {
         var kept: [ConformanceFinding] = [], counts: [Int] = []
-        for finding in findings {
+        // Each process finds what the whole plug-in does, and that is one finding.
+        for finding in findings where !kept.contains(finding) {
             func isAlike(_ other: ConformanceFinding) -> Bool {
-                other == finding || !finding.advice.isEmpty && (other.severity, other.stage, other.advice) == (finding.severity, finding.stage, finding.advice)
+                !finding.advice.isEmpty && (other.severity, other.stage, other.advice) == (finding.severity, finding.stage, finding.advice)
             }
             if let index = kept.firstIndex(where: isAlike) {
                 counts[index] += 1
@@ -67,16 +76,24 @@ public struct ConformanceCheck: Sendable {
         return kept
     }
 
-    /// - Returns: what was found, and whether the process came to its end.
-    private func run(_ path: String, _ index: Int, _ stage: String, _ part: TrialPart) -> ([ConformanceFinding], Bool) {
+    /// What came of one part.
+    private struct Trial {
         var findings: [ConformanceFinding] = []
+        /// Whether the process came to its end, and there was something to try.
+        var isWhole = false
+        var result: TrialResult?
+    }
+
+    private func run(_ path: String, _ index: Int, _ stage: String, _ part: TrialPart) -> Trial {
+        var trial = Trial()
         // The engine compiles networks, which takes as long as they are large.
         let limit = part == .inference ? 12 * limit : limit
         let process: WatchedProcess
         do {
             process = try WatchedProcess(program, ["try-stage", "--stage", "\(index)", "--part", part.rawValue] + values.sorted { $0.key < $1.key }.flatMap { ["--set", "\($0.key)=\($0.value)"] } + ["--", path])
         } catch {
-            return ([ConformanceFinding(stage: stage, "could not be tried: no process could be started: \(error.reason)")], false)
+            trial.findings.append(ConformanceFinding(stage: stage, "could not be tried: no process could be started: \(error.reason)"))
+            return trial
         }
         var trying = "loading", patience = limit + 20
         var isDone = false, isHopeless = false, isMad = false
@@ -85,7 +102,8 @@ public struct ConformanceCheck: Sendable {
             case .trying(let what):
                 trying = what
                 patience = limit
-            case .found(let finding): findings.append(finding)
+            case .found(let finding): trial.findings.append(finding)
+            case .result(let result): trial.result = result
             case .hopeless: isHopeless = true
             case .done: isDone = true
             case nil:
@@ -95,15 +113,24 @@ public struct ConformanceCheck: Sendable {
             return patience
         }
         if isMad {
-            findings.append(ConformanceFinding(stage: stage, "damages the memory of the process, or writes to files that are not its own, in \(trying)", "A plug-in writes to its own memory and to its output tile, and to files that it has opened itself."))
-            return (findings, false)
+            trial.findings.append(ConformanceFinding(stage: stage, "damages the memory of the process, or writes to files that are not its own, in \(trying)", "A plug-in writes to its own memory and to its output tile, and to files that it has opened itself."))
+            return trial
         }
-        if isDone, end == .exited(0) { return (findings, !isHopeless) }
-        let what = end == .silent ? "did not return within \(Int(limit)) s" : end.description
+        if isDone, end == .exited(0) {
+            trial.isWhole = !isHopeless
+            return trial
+        }
         let words = process.lastWords.map { ": \($0)" } ?? ""
-        let advice = end == .silent ? "Every call returns, and process() polls aqt_job.cancelled at least every 50 ms."
-            : "A call returns AQT_OK or an error: it never crashes, exits or aborts, whatever the size, the tile and the parameters within their ranges."
-        findings.append(ConformanceFinding(stage: stage, "\(what) in \(trying)\(words)", advice))
-        return (findings, false)
+        let (what, advice): (String, String) = switch end {
+        case .silent: ("did not return within \(Int(limit)) s", "Every call returns, and process() polls aqt_job.cancelled at least every 50 ms.")
+        case .exited(WatchedProcess.cannotAnswer): ("closed file descriptors that are not its own, or ended the process", "A plug-in closes what it has opened itself, and nothing else.")
+        case .exited(0): ("ended the process, or put another file behind descriptors that are not its own,", "A call returns, and closes or replaces what it has opened itself, and nothing else.")
+        case .startedByNone: (end.description, "A plug-in sends signals to no process but those that it has started, and starts none.")
+        case .signalled where words.contains("terminate called"):
+            (end.description, "No C++ exception leaves a call: catch everything in each function of the stage, as aquatint_plugin.hpp does, and return an AQT_E_* code.")
+        default: (end.description, "A call returns AQT_OK or an error: it never crashes, exits or aborts, whatever the size, the tile and the parameters within their ranges.")
+        }
+        trial.findings.append(ConformanceFinding(stage: stage, "\(what) in \(trying)\(words)", advice))
+        return trial
     }
 }

@@ -44,6 +44,8 @@ enum TrialLine: Codable {
     /// What is tried next, to be named should it not return.
     case trying(String)
     case found(ConformanceFinding)
+    /// What a picture has become, to be compared with another process' result.
+    case result(TrialResult)
     /// It does not work at all: nothing more is worth trying.
     case hopeless
     case done
@@ -51,5 +53,21 @@ enum TrialLine: Codable {
 
 /// What one process tries of a stage.
 enum TrialPart: String, CaseIterable, Codable {
-    case life, parameters, sizes, cuts, threads, leaks, inference
+    case life, parameters, sizes, cuts, pictures, fresh, threads, leaks, inference
+}
+
+/// The samples of a picture's result.
+struct TrialResult: Codable {
+    var numbers: [Float]
+    /// By how much two results may differ.
+    var tolerance: Float
+
+    static let advice = "The result depends on this picture and the parameters alone: keep nothing of one picture for the next, neither in the instance nor in static memory, or set AQT_F_IMPURE."
+
+    /// In words; nil where there is none.
+    func difference(from other: TrialResult) -> String? {
+        guard numbers.count == other.numbers.count else { return "\(numbers.count) samples, and \(other.numbers.count)" }
+        guard let index = zip(numbers, other.numbers).enumerated().first(where: { !(abs($1.0 - $1.1) <= tolerance) })?.offset else { return nil }
+        return "sample \(index) is \(numbers[index]), and \(other.numbers[index])"
+    }
 }

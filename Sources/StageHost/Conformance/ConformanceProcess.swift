@@ -13,14 +13,14 @@ public enum ConformanceProcess {
     ///   - values: `name=value`, for parameters.
     public static func run(_ path: String, stage: Int, part: String, values: [String], version: String) -> Never {
         becomeWatched()
-        var before = Manners()
+        let bait = Bait(), before = Manners(bait)
         do throws(PluginRefusal) {
             let library = try PluginLibrary.open(path, host: PluginHost(version: version) { _, _ in })
             guard let part = TrialPart(rawValue: part), library.stages.indices.contains(stage) else { _exit(64) }
             let candidate = Candidate(stage: library.stages[stage], values: values)
-            before = Manners()
             candidate.run(part)
-            for fault in before.faults(after: Manners()) { say(.found(ConformanceFinding(stage: candidate.id, fault, "Forbidden in any call: writing to stdout, handling signals, changing locale, working directory or floating-point mode."))) }
+            // What the engine and libvips keep is not the plug-in's.
+            for finding in before.findings(after: Manners(bait), of: candidate.id, besidesHost: part == .inference, countsThreads: part == .life, countsFiles: part != .leaks) { say(.found(finding)) }
         } catch {
             say(.found(ConformanceFinding(error.reasons.joined(separator: "; "))))
         }
@@ -28,42 +28,17 @@ public enum ConformanceProcess {
         _exit(0)
     }
 
-    fileprivate static func say(_ line: TrialLine) {
+    static func say(_ line: TrialLine) {
         answer((try? ScanJSON.encoder.encode(line)).map { Array($0) } ?? [])
     }
 }
 
-/// What a plug-in must leave as it is.
-private struct Manners {
-    private let written = writtenToOutput()
-    private let folder = FileManager.default.currentDirectoryPath
-    private let locale = setlocale(LC_ALL, nil).map { String(cString: $0) }
-    private let rounding = fegetround()
-    /// What each signal leads to, by its number less 1.
-    private let handlers = (1...Int32(31)).map { number in
-        var action = sigaction()
-        sigaction(number, nil, &action)
-        // The handler comes first.
-        return withUnsafeBytes(of: action) { $0.load(as: UInt.self) }
-    }
-
-    func faults(after: Manners) -> [String] {
-        var faults: [String] = []
-        if after.written > written { faults.append("writes to standard output: \(after.written - written) bytes") }
-        if after.folder != folder { faults.append("changes the working directory, to \(after.folder)") }
-        if after.locale != locale { faults.append("changes the locale") }
-        for (index, handler) in handlers.enumerated() where after.handlers[index] != handler { faults.append("handles the signal \(SignalName.text(Int32(index + 1))), or ignores it") }
-        if after.rounding != rounding { faults.append("changes the rounding of floating-point arithmetic") }
-        return faults
-    }
-}
-
 /// A stage that is tried.
-private struct Candidate {
+struct Candidate {
     let stage: PluginStage
     let id: String
     /// What the author gave, and what stands for the required parameters that nobody gave.
-    private let given: [String: StageValue]
+    let given: [String: StageValue]
     /// The required file that nobody gave: then not much can be tried.
     private let missingFile: String?
 
@@ -88,10 +63,10 @@ private struct Candidate {
     /// Whether the stage was given a file, with which its other parameters must agree.
     private var isGivenFile: Bool { stage.declared.parameters.contains { $0.kind == .file && given[$0.name] != nil } }
 
-    private func say(_ line: TrialLine) { ConformanceProcess.say(line) }
-    private func trying(_ what: String) { say(.trying("\(what) of \(id)")) }
-    private func found(_ message: String, _ advice: String = "") { found(.error, message, advice) }
-    private func found(_ severity: ConformanceFinding.Severity, _ message: String, _ advice: String = "") {
+    func say(_ line: TrialLine) { ConformanceProcess.say(line) }
+    func trying(_ what: String) { say(.trying("\(what) of \(id)")) }
+    func found(_ message: String, _ advice: String = "") { found(.error, message, advice) }
+    func found(_ severity: ConformanceFinding.Severity, _ message: String, _ advice: String = "") {
         say(.found(ConformanceFinding(severity, stage: id, message, advice)))
     }
 
@@ -105,6 +80,8 @@ private struct Candidate {
         case .parameters: parameters()
         case .sizes: sizes()
         case .cuts: cuts()
+        case .pictures: pictures()
+        case .fresh: fresh()
         case .threads: threads()
         case .leaks: leaks()
         case .inference: inference()
@@ -113,7 +90,7 @@ private struct Candidate {
 
     // MARK: - Making pictures and instances
 
-    private func picture(_ width: Int, _ height: Int, format: PluginImage.Format? = nil, bands: Int? = nil, hasAlpha: Bool = false, input index: Int = 0) -> TrialPicture {
+    func picture(_ width: Int, _ height: Int, format: PluginImage.Format? = nil, bands: Int? = nil, hasAlpha: Bool = false, input index: Int = 0) -> TrialPicture {
         let input = stage.declared.inputs[index]
         let isNetwork = stage.declared.kind == .network
         let format = format ?? [.float32, .uint8, .uint16, .float16].first { input.formats.isEmpty || input.formats.contains($0) } ?? .float32
@@ -123,12 +100,12 @@ private struct Candidate {
         return TrialPicture(image: PluginImage(width: width, height: height, bands: colours + (hasAlpha ? 1 : 0), format: isNetwork ? .float32 : format, space: space, hasAlpha: hasAlpha))
     }
 
-    private func instance(_ more: [String: StageValue] = [:], _ words: String = "its defaults") throws(StageError) -> StageInstance {
+    func instance(_ more: [String: StageValue] = [:], _ words: String = "its defaults") throws(StageError) -> StageInstance {
         trying("create() with \(words)")
         return try stage.create(given.merging(more) { $1 })
     }
 
-    private func trial(_ instance: StageInstance, _ first: TrialPicture, _ words: String = "", allInputs: Bool = false) throws(StageError) -> StageTrial {
+    func trial(_ instance: StageInstance, _ first: TrialPicture, _ words: String = "", allInputs: Bool = false) throws(StageError) -> StageTrial {
         var pictures: [TrialPicture?] = []
         for (index, input) in stage.declared.inputs.enumerated() {
             if index == 0 { pictures.append(first) } else {
@@ -153,7 +130,7 @@ private struct Candidate {
         trying("plan_free() and destroy()")
     }
 
-    private func report(_ error: StageError, _ what: String) {
+    func report(_ error: StageError, _ what: String) {
         found("\(what) fails: \(error.message)", error.code == .internal && error.message.contains("nonsense") ? "See aqt_plan in the header: sizes, reach and pointers of every plan." : "")
     }
 

@@ -103,7 +103,9 @@ struct StageTrial {
     func examine(_ rect: PluginRect) throws(StageError) -> (Result, [ConformanceFinding]) {
         var findings: [ConformanceFinding] = []
         func error(_ message: String, _ advice: String) { findings.append(ConformanceFinding(stage: stage.id, message, advice)) }
+        let lent = plan.lent
         let first = try compute(rect, seed: 0), second = try compute(rect, seed: 1)
+        if plan.lent != lent { error("process() changes the plan, or what it is told of an image", "aqt_plan and aqt_image are the host's, and const: other calls read them at the same time.") }
         let place = "\(Self.words(rect)) of \(words)"
         if let damage = first.outputDamage ?? second.outputDamage {
             error("process() writes outside its output tile: \(damage.count) bytes changed, the first \(damage.place), tile \(place)",
@@ -135,14 +137,19 @@ struct StageTrial {
         return (first, findings)
     }
 
-    /// The first sample by which two results differ more than tiling may; nil where none does.
-    func differs(_ a: [Float], _ b: [Float]) -> Int? {
-        let tolerance: Float = switch output.format {
+    /// By how much two results may differ.
+    var tolerance: Float {
+        switch output.format {
         case .uint8: 1.01 / 255
         case .uint16: 1.01 / 65535
         case .float16: 2e-3
         case .float32: output.space == .lab ? 1e-3 : 1e-5
         }
+    }
+
+    /// The first sample by which two results differ more than tiling may; nil where none does.
+    func differs(_ a: [Float], _ b: [Float]) -> Int? {
+        let tolerance = tolerance
         return zip(a, b).enumerated().first { !(abs($1.0 - $1.1) <= tolerance) }?.offset
     }
 

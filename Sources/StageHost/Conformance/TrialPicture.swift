@@ -1,15 +1,18 @@
 /// A picture by formula, the same on every machine: smooth colour with an edge and some texture, in any format, without memory of its own.
 struct TrialPicture {
     let image: PluginImage
+    /// Another number is another picture of the same size.
+    var seed = 0
 
     /// A sample from 0 to 1, at a place inside the picture.
     private func value(_ x: Int, _ y: Int, _ band: Int) -> Float {
         if image.hasAlpha, band == image.bands - 1 { return (x + y) % 11 == 0 ? 0.5 : 1 }
-        var state = UInt32(truncatingIfNeeded: x &* 73_856_093 ^ y &* 19_349_663 ^ band &* 83_492_791)
+        var state = UInt32(truncatingIfNeeded: seed &* 40_503 ^ x &* 73_856_093 ^ y &* 19_349_663 ^ band &* 83_492_791)
         state = (state ^ state >> 15) &* 2_246_822_519
         state = (state ^ state >> 13) &* 3_266_489_917
         let noise = Float((state ^ state >> 16) >> 8) / Float(1 << 24)
         let edge: Float = 3 * x + y * (band + 1) > 2 * image.width ? 0.3 : 0
+        if seed != 0 { return min(1, 0.05 + 0.3 * Float(y) / Float(image.height) + edge + 0.6 * noise * noise) }
         return min(1, 0.1 + 0.35 * Float(x) / Float(image.width) + edge + 0.25 * noise)
     }
 

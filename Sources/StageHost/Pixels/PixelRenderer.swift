@@ -1,4 +1,5 @@
 internal import CSamples
+internal import Glibc
 internal import Synchronization
 internal import Vips
 
@@ -177,9 +178,9 @@ final class TileMemory: Sendable {
     /// About two for each thread.
     private static let mostKept = 64
 
-    deinit { free.withLock { for block in $0 { block.base.deallocate() } } }
+    deinit { free.withLock { for block in $0 { Glibc.free(block.base) } } }
 
-    /// - Throws: where the sizes multiply to more than a number holds.
+    /// - Throws: where the sizes multiply to more than a number holds, or there is no memory for them.
     func block(width: Int, height: Int, bytesPerPixel: Int) throws(StageError) -> Block {
         let (pixels, overflow) = width.multipliedReportingOverflow(by: height)
         let (size, overflow2) = pixels.multipliedReportingOverflow(by: bytesPerPixel)
@@ -189,7 +190,10 @@ final class TileMemory: Sendable {
             return free.remove(at: index)
         }
         if let known { return Block(known.base, known.size, self) }
-        return Block(.allocate(byteCount: size, alignment: 64), size, self)
+        // Not Swift's own, which traps where there is no memory: a stage may ask for any halo.
+        var base: UnsafeMutableRawPointer?
+        guard posix_memalign(&base, 64, size) == 0, let base else { throw .host("there is no memory for a tile of \(width) x \(height)", code: .memory) }
+        return Block(base, size, self)
     }
 
     private func take(_ base: UnsafeMutableRawPointer, _ size: Int) {
@@ -197,6 +201,6 @@ final class TileMemory: Sendable {
             free.append(Free(base: base, size: size))
             return free.count > Self.mostKept ? free.removeFirst() : nil
         }
-        surplus?.base.deallocate()
+        if let surplus { Glibc.free(surplus.base) }
     }
 }

@@ -9,6 +9,7 @@ enum DescriptorLimit {
     static let inputs = 16
     static let choices = 1024
     static let listItems: UInt64 = 4096
+    static let bands = 1 << 16
     static let identifier = 100
     static let text = 16 << 10
     static let json = 1 << 20
@@ -84,11 +85,14 @@ func readMessage<Field>(_ field: Field) -> String {
     }
 }
 
-/// One line without control characters.
+/// One line without control characters, and without those that turn the direction of writing round.
 func cleaned(_ text: String) -> String {
     var scalars = String.UnicodeScalarView()
     for scalar in text.unicodeScalars {
-        let isControl = scalar.properties.generalCategory == .control
+        let isControl = switch scalar.value {
+        case 0x200E, 0x200F, 0x2028...0x202E, 0x2066...0x2069: true
+        default: scalar.properties.generalCategory == .control
+        }
         scalars.append(isControl ? (scalar == "\n" || scalar == "\t" ? " " : "\u{FFFD}") : scalar)
     }
     return String(scalars)

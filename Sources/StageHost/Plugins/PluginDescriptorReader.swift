@@ -1,4 +1,5 @@
 internal import CAquatintPlugin
+internal import Glibc
 
 /// Reads the descriptor of a plug-in into values, and finds everything that is wrong with it.
 ///
@@ -112,7 +113,7 @@ struct DescriptorReader {
         if input.formats != 0 && formats.isEmpty { faults.append("\(numbered): formats names no format that this version knows") }
         if input.spaces != 0 && spaces.isEmpty { faults.append("\(numbered): spaces names no colour space that this version knows") }
         let lower = Int(input.min_bands), upper = input.max_bands == 0 ? Int.max : Int(input.max_bands)
-        guard lower >= 0, upper >= max(lower, 1) else {
+        guard (0...DescriptorLimit.bands).contains(lower), upper >= max(lower, 1) else {
             faults.append("\(numbered): from \(input.min_bands) to \(input.max_bands) bands is no range")
             return nil
         }
@@ -181,7 +182,7 @@ struct DescriptorReader {
     private mutating func counts(of param: aqt_param, _ kind: DeclaredParameter.Kind, _ place: String) -> ClosedRange<Int> {
         guard kind.isList else { return 0...Int.max }
         let upper = param.max_count == 0 ? UInt64(Int.max) : param.max_count
-        guard param.min_count <= upper, let lower = Int(exactly: param.min_count), let most = Int(exactly: upper) else {
+        guard param.min_count <= min(upper, DescriptorLimit.listItems), let lower = Int(exactly: param.min_count), let most = Int(exactly: upper) else {
             faults.append("\(place): from \(param.min_count) to \(param.max_count) items is no range")
             return 0...Int.max
         }
@@ -208,9 +209,9 @@ struct DescriptorReader {
         case .bool: return .bool(value.i != 0)
         case .int: return .int(Int(value.i))
         case .double: return .double(value.f)
-        case .string: return .string(text(value.s, "\(place): the default", mayBeEmpty: true))
-        case .file: return .file(text(value.s, "\(place): the default"))
-        case .json: return .json(text(value.s, "\(place): the default", limit: DescriptorLimit.json))
+        case .string: return .string(text(value.s, "\(place): the default", mayBeEmpty: true, isForPeople: false))
+        case .file: return .file(text(value.s, "\(place): the default", isForPeople: false))
+        case .json: return .json(text(value.s, "\(place): the default", limit: DescriptorLimit.json, isForPeople: false))
         case .colour: return list(value, value.float_items, place).map { .colour($0) }
         case .doubles: return list(value, value.float_items, place).map { .doubles($0) }
         case .ints: return list(value, value.int_items, place).map { .ints($0.map { Int($0) }) }
@@ -255,17 +256,26 @@ struct DescriptorReader {
     }
 
     private mutating func text(_ pointer: UnsafePointer<CChar>?, _ place: String, limit: Int = DescriptorLimit.text,
-                               mayBeEmpty: Bool = false) -> String {
+                               mayBeEmpty: Bool = false, isForPeople: Bool = true) -> String {
         guard let pointer else {
             faults.append("\(place) is NULL: a text is wanted")
             return ""
         }
         guard let text = readText(pointer, limit: limit) else {
-            faults.append("\(place) is no UTF-8 text of at most \(limit) bytes")
+            faults.append(strnlen(pointer, limit + 1) > limit ? "\(place) is too long: it has \(Self.length(pointer)) bytes, at most \(limit) are taken" : "\(place) is no UTF-8 text")
             return ""
         }
         if text.isEmpty && !mayBeEmpty { faults.append("\(place) is empty: a text is wanted") }
+        // Names are compared, and are not to be changed; other texts are for people.
+        guard limit == DescriptorLimit.identifier else { return isForPeople ? cleaned(text) : text }
+        if text != cleaned(text) { faults.append("\(place) holds control characters: \(quoted(text))") }
         return text
+    }
+
+    /// The bytes of a text, as far as it makes sense to count them.
+    private static func length(_ text: UnsafePointer<CChar>) -> String {
+        let most = 1 << 20, count = strnlen(text, most)
+        return count == most ? "more than \(most)" : "\(count)"
     }
 
     private mutating func optionalText(_ pointer: UnsafePointer<CChar>?, _ place: String) -> String? {

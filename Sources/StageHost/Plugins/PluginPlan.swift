@@ -153,6 +153,9 @@ public final class PluginPlan: Sendable {
         }
     }
 
+    /// The structs that process() is given and must not change, as they are now.
+    var lent: [UInt8] { withUnsafeBytes(of: plan.pointee) { Array($0) } + images.bytes + outputImage.bytes }
+
     /// Has the stage compute one rectangle of the output.
     ///
     /// Waits where the stage's thread model allows fewer calls than there are. Any thread.
@@ -224,6 +227,7 @@ private struct PlanAnswer {
     /// More than any picture has, and small enough that sizes can be multiplied by scales.
     private static let maximumSize: Int64 = 1 << 31
     private static let maximumScale: Int32 = 1 << 16
+    private static let maximumHalo: Int32 = 1 << 16
 
     init(_ plan: aqt_plan, inputs: [PluginImage?], kind: DeclaredStage.Kind) {
         do {
@@ -283,8 +287,9 @@ private struct PlanAnswer {
         let scales = 1...Self.maximumScale
         try expect([reach.num_x, reach.den_x, reach.num_y, reach.den_y].allSatisfy { scales.contains($0) },
                    "the scale is \(reach.num_x)/\(reach.den_x) x \(reach.num_y)/\(reach.den_y)")
-        try expect([reach.left, reach.right, reach.top, reach.bottom].allSatisfy { $0 >= 0 },
-                   "the halo is \(reach.left), \(reach.right), \(reach.top), \(reach.bottom)")
+        let halo = [reach.left, reach.right, reach.top, reach.bottom], words = "the halo is \(halo.map { "\($0)" }.joined(separator: ", "))"
+        try expect(halo.allSatisfy { $0 >= 0 }, words)
+        try expect(halo.allSatisfy { $0 <= Self.maximumHalo }, "\(words), more than \(Self.maximumHalo) pixels: what sees the whole picture sets AQT_PLAN_WHOLE_IMAGE")
         return PluginReach(scaleX: .init(numerator: Int(reach.num_x), denominator: Int(reach.den_x)),
                            scaleY: .init(numerator: Int(reach.num_y), denominator: Int(reach.den_y)), left: Int(reach.left),
                            right: Int(reach.right), top: Int(reach.top), bottom: Int(reach.bottom))

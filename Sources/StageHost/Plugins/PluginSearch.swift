@@ -119,6 +119,12 @@ public struct PluginSearch: Sendable {
         trust = PluginTrust(program: executable)
     }
 
+    /// Whether a library is one that came with a program.
+    static func isShipped(_ library: String, with program: String) -> Bool {
+        guard let folder = realPath(library).map(parent(of:)) else { return false }
+        return PluginSearch(option: [], environment: [:], executable: realPath(program)).folders.contains { realPath($0.path) == folder }
+    }
+
     /// The program's own file, symbolic links resolved; `nil` where the system does not say.
     public static var executable: String? { realPath("/proc/self/exe") }
 
@@ -160,7 +166,7 @@ private struct Scan {
             name.hasSuffix(".so") && !name.hasPrefix(".") && (folder.source != .build || name.hasPrefix("libaqt_"))
         }
         guard !files.isEmpty else { return }
-        if let reason = realPath(folder.path).flatMap(trust.fault(of:)) {
+        if let reason = realPath(folder.path).flatMap(trust.fault(of:)) ?? trust.fault(ofLinksTo: folder.path) {
             refuse(folder.path, "\(reason), so that no plug-in in it can be trusted")
             return
         }
@@ -180,6 +186,10 @@ private struct Scan {
             return
         }
         if place != real, let reason = trust.fault(ofFile: place) {
+            refuse(path, reason)
+            return
+        }
+        if let reason = trust.fault(ofLinksTo: path) {
             refuse(path, reason)
             return
         }
@@ -281,7 +291,7 @@ func parent(of path: String) -> String {
     return slash == path.startIndex ? "/" : String(path[..<slash])
 }
 
-private func realPath(_ path: String) -> String? {
+func realPath(_ path: String) -> String? {
     guard let real = realpath(path, nil) else { return nil }
     defer { free(real) }
     return String(cString: real)
@@ -293,7 +303,7 @@ private func isBuildDirectory(_ folder: String) -> Bool {
 }
 
 /// The names in a folder; `nil` where there is no such folder.
-private func entries(of folder: String) -> [String]? {
+func entries(of folder: String) -> [String]? {
     guard let directory = opendir(folder) else { return nil }
     defer { closedir(directory) }
     var names: [String] = []

@@ -82,5 +82,8 @@ final class CImages: @unchecked Sendable {
         pointers = list.indices.map { index in list[index] == nil ? nil : images.baseAddress.map { UnsafePointer($0 + index) } }
     }
 
+    /// The images as they lie in memory.
+    var bytes: [UInt8] { Array(UnsafeRawBufferPointer(images)) }
+
     deinit { images.deallocate() }
 }

@@ -1,13 +1,28 @@
 /* Plug-ins that break one promise each: built with -DONE_OF_THE_SWITCHES. With none, a sound one: `test.blur`, a 3 x 3 mean of floats. */
 #define _GNU_SOURCE
 #include "aquatint_plugin.h"
+#include <fcntl.h>
+#include <locale.h>
 #include <math.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#ifdef __x86_64__
+#include <xmmintrin.h>
+#endif
 
+#ifdef ESCAPES_IN_NAME
+#define PLUGIN_NAME "te\033[31mst"
+#else
+#define PLUGIN_NAME "test"
+#endif
 #ifndef STAGE_ID
 #define STAGE_ID "test.blur"
 #endif
@@ -29,6 +44,80 @@ __attribute__((constructor)) static void constructor(void) { printf("hello from 
 __attribute__((constructor)) static void constructor(void) { for (int i = 3; i < 8; i++) if (write(i, "{\"found\":", 9) < 0) continue; }
 #endif
 
+#ifdef KILLS_PARENT_IN_CONSTRUCTOR
+__attribute__((constructor)) static void constructor(void) { kill(getppid(), SIGKILL); }
+#endif
+
+static void *stay(void *nothing) { (void)nothing; for (;;) pause(); }
+
+/* What is changed for the whole process, and stays so. */
+static void be_rude(void) {
+    static int is_done;
+    if (is_done++) return;
+    (void)stay;
+#ifdef CHANGES_ENVIRONMENT
+    setenv("OMP_NUM_THREADS", "1", 1);
+#endif
+#ifdef CHANGES_LIMIT
+    setrlimit(RLIMIT_NOFILE, &(struct rlimit){64, 64});
+#endif
+#ifdef SETS_ALARM
+    alarm(1000);
+#endif
+#ifdef CHANGES_UMASK
+    umask(0777);
+#endif
+#ifdef CHANGES_LOCALE
+    setlocale(LC_NUMERIC, "C.UTF-8");
+#endif
+#ifdef BLOCKS_SIGNALS
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, NULL);
+#endif
+#ifdef FLUSHES_TO_ZERO
+    _mm_setcsr(_mm_getcsr() | 0x8040);
+#endif
+#ifdef CLOSES_OUTPUT
+    close(1);
+#endif
+#ifdef CLOSES_ALL
+    for (int i = 3; i < 256; i++) close(i);
+#endif
+#ifdef LEAVES_FILE
+    if (open("/etc/passwd", O_RDONLY) < 0) abort();
+#endif
+#ifdef LEAVES_THREAD
+    pthread_t thread;
+    pthread_create(&thread, NULL, stay, NULL);
+#endif
+#ifdef FORKS
+    if (fork() == 0) { sleep(30); _exit(0); }
+#endif
+#ifdef IS_NICE
+    if (nice(5) < 0) abort();
+#endif
+#ifdef WRITES_TO_OTHERS
+    for (int i = 4; i < 64; i++) if (write(i, "?", 1) < 0) continue;
+#endif
+#ifdef READS_OTHERS
+    char byte;
+    for (int i = 4; i < 64; i++) if (recv(i, &byte, 1, MSG_DONTWAIT) < 0) continue;
+#endif
+#ifdef HANGS_UP_OTHERS
+    for (int i = 4; i < 64; i++) shutdown(i, SHUT_RDWR);
+#endif
+#ifdef PINS_PROCESSOR
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(0, &one);
+    sched_setaffinity(0, sizeof one, &one);
+#endif
+#ifdef KILLS_PARENT
+    kill(getppid(), SIGKILL);
+#endif
+}
+
 static int32_t fail(aqt_error *err, int32_t code, const char *param, const char *message) {
     err->code = code;
     strcpy(err->param, param);
@@ -49,7 +138,12 @@ static const aqt_param amount = {
     .struct_size = sizeof(aqt_param),
 #endif
     .type = AQT_P_FLOAT, .name = "amount", .has_range = 1, .min = 0, .max = 10, .fallback = &usual,
-#ifndef NO_DOC
+#ifdef LONG_DOC
+#define TEN(x) x x x x x x x x x x
+    .doc = TEN(TEN(TEN(TEN("doc")))),
+#elif defined(ESCAPES_IN_DOC)
+    .doc = "How\033[2J \342\200\256much.",
+#elif !defined(NO_DOC)
     .doc = "How much.",
 #endif
 };
@@ -61,7 +155,7 @@ static const aqt_param *const params[] = {&amount, NULL};
 static const aqt_input picture = {.struct_size = sizeof(aqt_input), .name = "in", .doc = "The picture.", .formats = 1u << AQT_F32};
 static const aqt_input *const inputs[] = {&picture, NULL};
 
-typedef struct { double amount; float last; char pad[4096]; } instance;
+typedef struct { double amount; float last, previous, current; char pad[4096]; } instance;
 typedef struct { aqt_image output; aqt_reach reach; const aqt_reach *reaches[2]; } memory;
 static volatile float shared_rows[1 << 16];
 
@@ -90,6 +184,7 @@ static int32_t create(const aqt_host *host, const aqt_stage *stage, const aqt_va
 #ifdef REFUSES_ITS_MAXIMUM
     if (i->amount >= 10) { free(i); return fail(err, AQT_E_PARAM, "amount", "must be below 10"); }
 #endif
+    be_rude();
 #ifdef CHANGES_FOLDER
     if (chdir("/")) abort();
 #endif
@@ -123,6 +218,13 @@ static int32_t plan(void *self, const aqt_image *const *in, aqt_plan *out, aqt_e
     m->reach.num_x = m->reach.den_x = m->reach.num_y = m->reach.den_y = 1;
 #ifndef NO_HALO
     m->reach.left = m->reach.right = m->reach.top = m->reach.bottom = 1;
+#endif
+#ifdef HUGE_HALO
+    m->reach.left = m->reach.right = 2147483647;
+#endif
+#ifdef PLAN_VARIES
+    static int count;
+    m->reach.left += count++ % 2;
 #endif
 #ifdef WRONG_SIZE
     m->output.width += 1;
@@ -181,6 +283,16 @@ static int32_t process(void *self, const aqt_plan *p, const aqt_job *job, const 
             for (int64_t b = 0; b < out->image->bands; b++) *at(out, out->rect.x + x, out->rect.y + y, b) = shared_rows[(y * 64 + x) & 0xffff];
     return AQT_OK;
 #endif
+    /* Of the picture, where the tile has it. */
+    const float corner = out->rect.x || out->rect.y ? 1 : *at(in[0], 0, 0, 0);
+#ifdef KEEPS_FIRST_PICTURE
+    static float first;
+    if (first == 0) first = corner;
+#endif
+#ifdef KEEPS_LAST_PICTURE
+    if (i->current != corner) { i->previous = i->current; i->current = corner; }
+#endif
+    (void)corner;
     for (int64_t b = 0; b < out->image->bands; b++)
         for (int64_t y = out->rect.y; y < out->rect.y + out->rect.height; y++)
             for (int64_t x = out->rect.x; x < out->rect.x + out->rect.width; x++) {
@@ -204,6 +316,12 @@ static int32_t process(void *self, const aqt_plan *p, const aqt_job *job, const 
 #ifdef RANDOM
                 value += (float)(rand() % 100) * 0.01f;
 #endif
+#ifdef KEEPS_FIRST_PICTURE
+                value += first;
+#endif
+#ifdef KEEPS_LAST_PICTURE
+                value += i->previous;
+#endif
 #ifdef IGNORES_STRIDE
                 ((float *)out->data)[((y - out->rect.y) * out->rect.width + (x - out->rect.x)) * out->image->bands + b] = value;
                 continue;
@@ -213,6 +331,9 @@ static int32_t process(void *self, const aqt_plan *p, const aqt_job *job, const 
     (void)i, (void)shared_rows;
 #ifdef WRITES_OUTSIDE
     *at(out, out->rect.x + out->rect.width, out->rect.y, 0) = 0.5f;
+#endif
+#ifdef CHANGES_IMAGE
+    ((aqt_image *)out->image)->reserved = 1;
 #endif
 #ifdef WRITES_ITS_INPUT
     *at(in[0], out->rect.x, out->rect.y, 0) = 0.25f;
@@ -241,10 +362,10 @@ static const aqt_stage *const stages[] = {&blur, NULL};
 #ifdef LARGE_STRUCT
 /* As a newer header would lay it out. */
 static const struct { aqt_plugin plugin; uint64_t more[4]; } newer = {
-    .plugin = {.struct_size = sizeof(aqt_plugin) + 32, .abi_minor = 7, .name = "test", .version = "1.2.0", .stages = stages}, .more = {1, 2, 3, 4}};
+    .plugin = {.struct_size = sizeof(aqt_plugin) + 32, .abi_minor = 7, .name = PLUGIN_NAME, .version = "1.2.0", .stages = stages}, .more = {1, 2, 3, 4}};
 #define THE_PLUGIN newer.plugin
 #else
-static aqt_plugin plugin = {.struct_size = sizeof(aqt_plugin), .abi_minor = AQT_ABI_MINOR, .name = "test", .version = "1.2.0", .stages = stages};
+static aqt_plugin plugin = {.struct_size = sizeof(aqt_plugin), .abi_minor = AQT_ABI_MINOR, .name = PLUGIN_NAME, .version = "1.2.0", .stages = stages};
 #define THE_PLUGIN plugin
 #endif
 

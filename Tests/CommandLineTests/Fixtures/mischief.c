@@ -6,11 +6,13 @@
 #include <stdlib.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const char *const choices[] = {"nothing", "segv", "abort", "exit", "divide", "overflow", "sleep", "spin", "error", "nan", "leak", "hog", "kill", "print",
-                                      "thread", "create", "plan", "wait", "endless", "relapse", "signals", "free", "closeall", "closelate", "cut", "daemon", "giveway", "hold", NULL};
-enum { NOTHING, SEGV, ABORT, EXIT, DIVIDE, OVERFLOW_STACK, SLEEP, SPIN, ERROR, NOT_A_NUMBER, LEAK, HOG, KILL, PRINT, THREAD, CREATE, PLAN, WAIT, ENDLESS, RELAPSE, SIGNALS, FREE, CLOSE_ALL, CLOSE_LATE, CUT, DAEMON, GIVE_WAY, HOLD };
+                                      "thread", "create", "plan", "wait", "endless", "relapse", "signals", "free", "closeall", "closelate", "cut", "daemon", "giveway", "hold", "closefrom", "umask", "scribble", "mutter", "comeback", "hangup", "unlink", NULL};
+enum { NOTHING, SEGV, ABORT, EXIT, DIVIDE, OVERFLOW_STACK, SLEEP, SPIN, ERROR, NOT_A_NUMBER, LEAK, HOG, KILL, PRINT, THREAD, CREATE, PLAN, WAIT, ENDLESS, RELAPSE, SIGNALS, FREE, CLOSE_ALL, CLOSE_LATE, CUT, DAEMON, GIVE_WAY, HOLD, CLOSE_FROM, UMASK, SCRIBBLE, MUTTER, COME_BACK, HANG_UP, UNLINK };
 static const aqt_value nothing = {.struct_size = sizeof(aqt_value), .type = AQT_P_ENUM};
 static const aqt_value no_width = {.struct_size = sizeof(aqt_value), .type = AQT_P_INT};
 static const aqt_param does = {.struct_size = sizeof(aqt_param), .type = AQT_P_ENUM, .name = "does", .doc = "What it does.", .choices = choices, .fallback = &nothing};
@@ -33,10 +35,10 @@ static int recurse(int depth) {
 }
 static void *crash(void *nothing) { (void)nothing; *(volatile int *)8 = 1; return NULL; }
 
-/* A process that holds all that this one has open; its number is in the file `daemon`. */
+/* A process that holds all that this one has open, in a session of its own; its number is in the file `daemon`. */
 static void start_daemon(void) {
     pid_t child = fork();
-    if (child == 0) { sleep(20); _exit(0); }
+    if (child == 0) { setsid(); sleep(20); _exit(0); }
     char name[4096];
     snprintf(name, sizeof name, "%s/daemon", getenv("HOME"));
     FILE *file = fopen(name, "w");
@@ -66,6 +68,7 @@ static int32_t create(const aqt_host *host, const aqt_stage *stage, const aqt_va
     *self = i;
     if (i->does == CREATE) *(volatile int *)8 = 1;
     while (i->does == ENDLESS) zero = 0;
+    if (i->does == CLOSE_FROM) for (int number = 3; number < 256; number++) close(number);
     if (i->does == HOLD) while (dup(2) >= 0) continue;
     /* The first process comes to grief over a picture, and the one that is started for it at once. */
     if (i->does == RELAPSE && count_calls() == 2) *(volatile int *)8 = 1;
@@ -135,6 +138,14 @@ static int32_t process(void *self, const aqt_plan *p, const aqt_job *job, const 
     case CLOSE_ALL: for (int number = 3; number < 256; number++) close(number); break;
     case CUT: for (int number = 3; number < 256; number++) if (ftruncate(number, 0)) continue; break;
     case DAEMON: start_daemon(); break;
+    case UMASK: umask(0777); break;
+    /* To files of others, and to the socket. */
+    case SCRIBBLE: for (int number = 3; number < 64; number++) if (write(number, "scribble", 8) < 0) continue; break;
+    /* The same, a byte only: less than any message. */
+    case MUTTER: for (int number = 3; number < 64; number++) if (write(number, "\0", 1) < 0) continue; break;
+    case HANG_UP: for (int number = 3; number < 64; number++) shutdown(number, SHUT_RDWR); break;
+    case UNLINK: if (system("for file in /proc/$PPID/fd/*; do case $(readlink $file) in */.aquatint-*) rm $(readlink $file);; esac; done")) abort(); break;
+    case COME_BACK: fork(); break;
     default: break;
     }
     return AQT_OK;

@@ -100,7 +100,7 @@ static int32_t process(void *self, const aqt_plan *p, const aqt_job *job, const 
 static const aqt_stage stage = {
     .struct_size = sizeof(aqt_stage), .kind = AQT_KIND_PIXEL, .threads = AQT_THREADS_FREE,
     .id = "{{id}}", .version = "1.0.0", .doc = "Mixes each pixel with the mean of its surroundings.",
-    .licence = NULL,                                    /* yours to choose: an SPDX expression, such as "MIT" */
+    .licence = "MIT",                                   /* yours to choose: an SPDX expression, and the file LICENSE */
     .inputs = inputs, .params = params,
     .create = create, .destroy = destroy, .plan = plan, .plan_free = plan_free, .process = process};
 static const aqt_stage *const stages[] = {&stage, NULL};

@@ -4,9 +4,9 @@
 namespace {
 
 struct {{Name}}Effect {
-    // What the stage takes: validation, help and the editor's schema follow from it. Add .licence("...") with a licence of your choice.
+    // What the stage takes: validation, help and the editor's schema follow from it.
     static aqt::declaration declare() {
-        return aqt::declaration("{{id}}", "Mixes each pixel with the mean of its surroundings.")
+        return aqt::declaration("{{id}}", "Mixes each pixel with the mean of its surroundings.").licence("MIT")
             .with(aqt::integer("radius", 2, 1, 16, "How far the surroundings go.").unit("px"))
             .with(aqt::number("amount", 1, 0, 1, "How much of the mean is mixed in."));
     }

@@ -42,6 +42,50 @@ struct PluginTrust {
         return nil
     }
 
+    /// Why the symbolic links on the way to a file or folder cannot be trusted, to be read after its path; nil where they can, or there are none.
+    ///
+    /// Who can put another link in the place of one of them decides what is loaded, wherever that lies.
+    func fault(ofLinksTo path: String) -> String? {
+        func words(_ path: String) -> [Substring] { path.split(separator: "/") }
+        var place = path.hasPrefix("/") ? "/" : realPath(".") ?? "/", rest = words(path)[...], links = 0
+        while let name = rest.popFirst() {
+            if name == "." { continue }
+            if name == ".." {
+                place = parent(of: place)
+                continue
+            }
+            let entry = place == "/" ? "/\(name)" : "\(place)/\(name)"
+            guard let target = Self.target(ofLink: entry) else {
+                place = entry
+                continue
+            }
+            links += 1
+            // More than the system follows: there is nothing at the end.
+            guard links <= 40 else { return nil }
+            if let fault = fault(ofAncestor: place) { return "is reached by the link \(entry), whose folder \(fault)" }
+            if let owner = Self.owner(ofLink: entry), !owners.contains(owner), owner != nobody {
+                return "is reached by the link \(entry), which belongs to the user \(Self.name(of: owner)), who is neither you nor the administrator"
+            }
+            if target.hasPrefix("/") { place = "/" }
+            rest = (words(target) + rest)[...]
+        }
+        return nil
+    }
+
+    private static func owner(ofLink path: String) -> uid_t? {
+        var status = stat()
+        return lstat(path, &status) == 0 ? status.st_uid : nil
+    }
+
+    /// Where a symbolic link leads, as it says; nil where there is no link.
+    private static func target(ofLink path: String) -> String? {
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { buffer in
+            guard let base = buffer.baseAddress else { return nil }
+            let count = readlink(path, base, buffer.count)
+            return count > 0 ? String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self) : nil
+        }
+    }
+
     /// Who may rename entries of a folder can put others in their place; in one like /tmp, only their owners may.
     private func fault(ofAncestor path: String) -> String? {
         guard let status = Self.status(path) else { return nil }

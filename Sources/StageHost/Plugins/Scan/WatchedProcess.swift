@@ -4,6 +4,10 @@ internal import Glibc
 /// A process of this program that runs foreign code and says in lines, on descriptor 3, how far it is.
 ///
 /// Its standard output and standard error go to memory, and Ctrl-C of the terminal does not reach it. It ends with this process, and with its owner.
+///
+///     this process ── keeper: waits, and says how it ended ── the one that runs foreign code
+///
+/// The keeper is what foreign code finds as its parent, and may kill: see ``becomeWatched()``.
 final class WatchedProcess {
     /// How it ended.
     enum End: Sendable, Hashable {
@@ -13,6 +17,8 @@ final class WatchedProcess {
         case silent
         /// It said more than it may, and was killed.
         case talkative
+        /// It has ended its keeper, by that signal; 0: in another way.
+        case startedByNone(Int32)
 
         /// `SIGSEGV (a bad memory access)`, `leaving with status 3`.
         var description: String {
@@ -21,6 +27,7 @@ final class WatchedProcess {
             case .signalled(let signal): "crashed: \(SignalName.text(signal))"
             case .silent: "did not return in time"
             case .talkative: "flooded its answers"
+            case .startedByNone(let signal): "ended the process that had started it\(signal == 0 ? "" : ", by \(SignalName.name(signal))")"
             }
         }
     }
@@ -31,6 +38,10 @@ final class WatchedProcess {
 
     /// Where such a process writes its lines.
     static let answers: Int32 = 3
+    /// With what it ends where it cannot: EX_IOERR.
+    static let cannotAnswer: Int32 = 74
+    /// How lines begin that are for this class: the number of the process that runs foreign code, and its status in the end.
+    fileprivate static let ownLine = UInt8(ascii: "~")
     private static let mostBytes = 64 << 20
 
     private let process: pid_t
@@ -40,6 +51,9 @@ final class WatchedProcess {
     private var buffer: [UInt8] = []
     private var taken = 0
     private var isReaped = false
+    /// The one that runs foreign code, and the status that its keeper saw.
+    private var kept: Int32?
+    private var keptStatus: Int32?
 
     /// - Parameter arguments: without the program's name.
     init(_ program: String, _ arguments: [String]) throws(StartFailed) {
@@ -76,8 +90,11 @@ final class WatchedProcess {
         }
         variables.append(nil)
         defer { for variable in variables { free(variable) } }
-        var process: pid_t = 0
-        let code = posix_spawn(&process, program, &actions, &attributes, &words, &variables)
+        var process: pid_t = 0, code: Int32 = 0
+        _ = OwnProcesses.start {
+            code = posix_spawn(&process, program, &actions, &attributes, &words, &variables)
+            return code == 0 ? process : -1
+        }
         (self.process, lines, self.output, self.errors) = (process, ends[0], output, errors)
         guard code == 0 else {
             isReaped = true
@@ -114,8 +131,20 @@ final class WatchedProcess {
         let last = now() + 12 * seconds, before = activity.seconds
         while true {
             if let end = buffer[taken...].firstIndex(of: UInt8(ascii: "\n")) {
-                defer { taken = end + 1 }
-                return .some(Array(buffer[taken..<end]))
+                let start = taken
+                taken = end + 1
+                guard let first = buffer[start..<end].first else { continue }
+                if first == Self.ownLine {
+                    let number = Int32(String(decoding: buffer[(start + 1)..<end], as: UTF8.self))
+                    guard kept != nil else {
+                        kept = number
+                        continue
+                    }
+                    // It has ended, whoever else may hold the pipe.
+                    keptStatus = number
+                    return .some(nil)
+                }
+                return .some(Array(buffer[start..<end]))
             }
             buffer.removeFirst(taken)
             taken = 0
@@ -138,19 +167,26 @@ final class WatchedProcess {
         }
     }
 
-    /// Whether it computes, or waits to, and the seconds of processor time that it has had.
+    /// Whether one of its threads computes, or waits to, and the seconds of processor time that it has had.
     private var activity: (isRunning: Bool, seconds: Double) {
-        let file = open("/proc/\(process)/stat", O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else { return (false, 0) }
+        let folder = "/proc/\(kept ?? process)"
+        guard let fields = Self.fields("\(folder)/stat"), let user = Double(fields[11]), let system = Double(fields[12]) else { return (false, 0) }
+        // The first thread may wait for the others.
+        let isRunning = (entries(of: "\(folder)/task") ?? []).contains { ["R", "D"].contains(Self.fields("\(folder)/task/\($0)/stat")?.first) }
+        return (isRunning, (user + system) / Double(sysconf(Int32(_SC_CLK_TCK))))
+    }
+
+    /// What `/proc` says of a process or thread behind its name, which may hold anything: the state, and as 12th and 13th the ticks.
+    private static func fields(_ path: String) -> [Substring]? {
+        let file = open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return nil }
         defer { close(file) }
         var bytes = [UInt8](repeating: 0, count: 1024)
         let count = bytes.withUnsafeMutableBytes { read(file, $0.baseAddress, $0.count) }
-        // Behind the name, which may hold anything: the state, and as 12th and 13th the ticks.
         let text = String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
-        guard let end = text.lastIndex(of: ")") else { return (false, 0) }
+        guard let end = text.lastIndex(of: ")") else { return nil }
         let fields = text[text.index(after: end)...].split(separator: " ")
-        guard fields.count > 12, let user = Double(fields[11]), let system = Double(fields[12]) else { return (false, 0) }
-        return (fields[0] == "R" || fields[0] == "D", (user + system) / Double(sysconf(Int32(_SC_CLK_TCK))))
+        return fields.count > 12 ? fields : nil
     }
 
     /// Ends it, if it has not ended by itself within a moment after its last line, and says how it ended.
@@ -175,9 +211,12 @@ final class WatchedProcess {
             usleep(500)
         }
         isReaped = true
+        OwnProcesses.forget(process)
         kill(-process, SIGKILL)  // what it has started, if anything
-        let signal = status & 0x7F
-        return signal == 0 ? .exited(status >> 8 & 0xFF) : .signalled(signal)
+        // Before it was split in two there was one only.
+        guard kept == nil || keptStatus != nil else { return .startedByNone(status & 0x7F) }
+        let itsStatus = keptStatus ?? status, signal = itsStatus & 0x7F
+        return signal == 0 ? .exited(itsStatus >> 8 & 0xFF) : .signalled(signal)
     }
 
     /// The last thing that it wrote to standard error: why a Swift program trapped, what an assertion said.
@@ -187,8 +226,14 @@ final class WatchedProcess {
         var bytes = [UInt8](repeating: 0, count: Int(min(size, 4096)))
         let count = bytes.withUnsafeMutableBytes { pread(errors, $0.baseAddress, $0.count, max(0, size - 4096)) }
         let lines = String(decoding: bytes.prefix(max(0, count)), as: UTF8.self).split(separator: "\n")
-        let telling = lines.last { $0.contains("Fatal error") || $0.contains("ssert") || $0.contains("what():") } ?? lines.last
-        return telling.map { String(cleaned(String($0)).prefix(300)) }
+        let telling: String?
+        if let index = lines.lastIndex(where: { $0.hasPrefix("terminate called") }) {
+            // An exception, and what it says of itself.
+            telling = lines[index...].prefix(2).filter { $0.hasPrefix("terminate called") || $0.contains("what():") }.map { $0.trimmingPrefix { $0 == " " } }.joined(separator: ", ")
+        } else {
+            telling = (lines.last { $0.contains("Fatal error") || $0.contains("ssert") } ?? lines.last).map { String($0) }
+        }
+        return telling.map { String(cleaned($0).prefix(300)) }
     }
 
     private func finish() {
@@ -198,6 +243,7 @@ final class WatchedProcess {
         var status: Int32 = 0
         while waitpid(process, &status, 0) < 0, errno == EINTR {}
         isReaped = true
+        OwnProcesses.forget(process)
     }
 }
 
@@ -217,6 +263,25 @@ func becomeWatched() {
     var some = rlimit(rlim_cur: 64 << 20, rlim_max: 64 << 20)
     setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &some)
     _ = fcntl(WatchedProcess.answers, F_SETFD, FD_CLOEXEC)
+    separate()
+}
+
+/// Goes on in a copy of this process, of which this one is the keeper: foreign code that kills its parent hits nobody else, and that is seen.
+private func separate() {
+    let keeper = getpid(), copy = aqt_fork()
+    guard copy >= 0 else { _exit(WatchedProcess.cannotAnswer) }
+    func say(_ number: Int32) { answer([WatchedProcess.ownLine] + Array("\(number)".utf8)) }
+    guard copy == 0 else {
+        var status: Int32 = 0
+        while waitpid(copy, &status, 0) < 0, errno == EINTR {}
+        // What the copy had begun to say when it ended is a line of its own.
+        answer([])
+        say(status)
+        _exit(0)
+    }
+    aqt_end_with_parent()
+    if getppid() != keeper { _exit(WatchedProcess.cannotAnswer) }
+    say(getpid())
 }
 
 /// Writes a line where ``WatchedProcess`` reads.
@@ -225,7 +290,7 @@ func answer(_ line: [UInt8]) {
     while !rest.isEmpty {
         let count = rest.withUnsafeBytes { write(WatchedProcess.answers, $0.baseAddress, $0.count) }
         if count < 0, errno == EINTR { continue }
-        guard count > 0 else { _exit(74) }
+        guard count > 0 else { _exit(WatchedProcess.cannotAnswer) }
         rest = rest.dropFirst(count)
     }
 }

@@ -2,9 +2,10 @@ import AquatintPlugin
 
 /// Mixes each pixel with the mean of its surroundings. Replace it by what you have in mind.
 struct {{Name}}Effect: PixelStage {
-    // What the stage takes: validation, help and the editor's schema follow from it. Add `static let licence` with a licence of your choice.
+    // What the stage takes: validation, help and the editor's schema follow from it.
     static let id = "{{id}}"
     static let doc = "Mixes each pixel with the mean of its surroundings."
+    static let licence = "MIT"
     static let parameters: [Parameter] = [
         .int("radius", default: 2, in: 1...16, unit: "px", doc: "How far the surroundings go."),
         .double("amount", default: 1, in: 0...1, doc: "How much of the mean is mixed in."),
