@@ -53,7 +53,6 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CVips", pkgConfig: "vips", providers: [.apt(["libvips-dev"])]),
         .target(name: "COpenVINO"),
-        .target(name: "CFileSync"),
         .target(name: "CStageMarks"),
         .target(name: "CSamples"),
         .target(name: "CAquatintPlugin"),
@@ -67,7 +66,7 @@ let package = Package(
         module("ContentHash", []),
         module("NeuralStages", ["AquatintPlugin", "Networks"]),
         module("StageHost", ["Vips", "PipelineLanguage", "ONNX", "Inference", "CAquatintPlugin", "CStageMarks", "CSamples", "ContentHash"]),
-        module("Runner", ["Vips", "PipelineLanguage", "StageHost", "Inference", "ContentHash", "CFileSync"]),
+        module("Runner", ["Vips", "PipelineLanguage", "StageHost", "Inference", "ContentHash"]),
         // Installed, the Swift run-time libraries lie beside the plug-ins, which find them already loaded.
         .executableTarget(name: "aquatint",
                           dependencies: ["Runner", "StageHost", "PipelineLanguage", "Inference", "Vips", "ONNX", argumentParser], swiftSettings: strict,

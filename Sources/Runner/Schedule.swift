@@ -41,12 +41,6 @@ extension Schedule {
         request.usesNetworks ? (1, jobs) : (jobs, 1)
     }
 
-    /// How many images a process takes at a time. The next ones are computed while the files of the last ones are synced to the disk, which takes longer than computing a
-    /// small one (``SyncQueue``). Fewer wait where a plug-in may take them all down.
-    ///
-    /// - Parameter lanes: how many are computed at the same time.
-    static func places(lanes: Int, _ request: RunRequest) -> Int { min(lanes + (request.usesPlugins ? 2 : 6), WorkerBoard.mostFlights) }
-
     /// Whether the images are made in this process: nothing but libvips' own code is trusted that far, and only with one image, which would be lost alone either way.
     func isInProcess(_ request: RunRequest, images: Int, settings: RunSettings) -> Bool {
         settings.inProcess ?? (images <= 1 && !request.usesPlugins)
@@ -65,7 +59,7 @@ extension Schedule {
         return WorkerSetup(
             name: request.pipeline.source.name, text: request.pipeline.source.text, set: request.set, pluginPath: settings.pluginPath,
             precision: neural.precision.description, device: neural.device, fuses: neural.fuses, cacheFolder: neural.cacheFolder, neuralThreads: neural.threads, threads: threads,
-            isShared: neural.isShared, lanes: lanes, places: Self.places(lanes: lanes, request), memory: memory, memoryPerImage: memoryPerImage(request.pipeline), isVerbose: settings.isVerbose)
+            isShared: neural.isShared, lanes: lanes, memory: memory, memoryPerImage: memoryPerImage(request.pipeline), isVerbose: settings.isVerbose)
     }
 
 }
@@ -86,7 +80,7 @@ public struct Crew: Sendable {
     /// - Throws: `RunError`: what `RunSession` throws, where images are made in this process; 74 where there can be no worker process.
     public init(_ request: RunRequest, schedule: Schedule, images: Int, settings: RunSettings) throws(RunError) {
         guard !schedule.isInProcess(request, images: images, settings: settings) else {
-            maker = LocalMaker(session: try RunSession(request), lanes: schedule.jobs, places: Schedule.places(lanes: schedule.jobs, request), memory: schedule.memoryPerImage(request.pipeline))
+            maker = LocalMaker(session: try RunSession(request), lanes: schedule.jobs, memory: schedule.memoryPerImage(request.pipeline))
             return
         }
         let (workers, _) = schedule.workforce(request)

@@ -8,8 +8,6 @@ struct ImageJob {
     let session: RunSession
     let planned: PlannedImage
     let context: ImageContext
-    /// Where its outputs are brought to the disk.
-    var disk = SyncQueue(most: 1)
     /// Told of the share of the work that is done, 0...1; from any thread.
     let progress: @Sendable (Double) -> Void
 
@@ -42,7 +40,7 @@ struct ImageJob {
         committing()
         made.content = try file.stamp()
         do throws(RunError) {
-            made.written = try transaction.commit(disk)
+            made.written = try transaction.commit()
         } catch {
             throw ImageFailure("save", error.description, endsRun: error.status == .someFailed ? nil : error)
         }

@@ -79,11 +79,22 @@ struct OutputTransaction: ~Copyable {
     ///
     /// On failure nothing that this transaction wrote stays behind, and what it had replaced already is put back.
     ///
-    /// - Parameter disk: where the files of other images are synced, too.
     /// - Returns: bytes and time of last change (nanoseconds since 1970) of each: what the journal knows them by, whoever writes there next.
     @discardableResult
-    mutating func commit(_ disk: SyncQueue = SyncQueue(most: 1)) throws(RunError) -> [[Int64]] {
-        let stamps = try sync(disk)
+    mutating func commit() throws(RunError) -> [[Int64]] {
+        var stamps: [[Int64]] = []
+        for file in pending {
+            guard file.temporary != nil || file.isUntouched else { throw Self.taken(file) }
+            let status = file.temporary.map { FileStatus($0) } ?? FileStatus(descriptor: file.descriptor)
+            // Some savers put another file in the place of the one that they are given.
+            if let status, let made = file.made, made.inode == status.inode, made.device == status.device, file.isUntouched {
+                try Self.sync(file.descriptor, file.final)
+            } else {
+                try Self.sync(file.path)
+            }
+            stamps.append(status.map { [$0.size, $0.modified] } ?? [])
+            guard status?.size != 0 else { throw RunError(.someFailed, "'\(file.final)' was not written: its temporary file is empty") }
+        }
         var replaced: [(final: String, old: String?, isNew: Bool)] = []
         defer { for old in replaced.compactMap(\.old) { unlink(old) } }
         for (index, file) in pending.enumerated() {
@@ -107,29 +118,6 @@ struct OutputTransaction: ~Copyable {
             replaced.append((file.final, old, isNew))
         }
         close()
-        return stamps
-    }
-
-    /// Brings every file to the disk. Gives bytes and time of last change of each.
-    private func sync(_ disk: SyncQueue) throws(RunError) -> [[Int64]] {
-        var stamps: [[Int64]] = [], descriptors: [Int32] = [], reopened: [Int32] = [], bytes: Int64 = 0
-        defer { for descriptor in reopened { Glibc.close(descriptor) } }
-        for file in pending {
-            guard file.temporary != nil || file.isUntouched else { throw Self.taken(file) }
-            let status = file.temporary.map { FileStatus($0) } ?? FileStatus(descriptor: file.descriptor)
-            guard status?.size != 0 else { throw RunError(.someFailed, "'\(file.final)' was not written: its temporary file is empty") }
-            // Some savers put another file in the place of the one that they are given.
-            if let status, let made = file.made, made.inode == status.inode, made.device == status.device, file.isUntouched {
-                descriptors.append(file.descriptor)
-            } else {
-                let descriptor = try Self.opened(file.path)
-                descriptors.append(descriptor)
-                reopened.append(descriptor)
-            }
-            stamps.append(status.map { [$0.size, $0.modified] } ?? [])
-            bytes = bytes.addingReportingOverflow(status?.size ?? 0).partialValue
-        }
-        for (file, code) in zip(pending, disk.sync(descriptors, bytes: bytes)) { try Self.check(code, file.final) }
         return stamps
     }
 
@@ -191,25 +179,20 @@ struct OutputTransaction: ~Copyable {
     }
 
     private static func sync(_ path: String) throws(RunError) {
-        let descriptor = try opened(path)
-        defer { Glibc.close(descriptor) }
-        try check(fsync(descriptor) == 0 ? 0 : errno, path)
-    }
-
-    private static func opened(_ path: String) throws(RunError) -> Int32 {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
             // Without descriptors, which a plug-in may have used up, or where it has removed the file, only this image fails.
             let isOurs = [EMFILE, ENFILE, EBADF, ENOENT].contains(errno)
             throw RunError(isOurs ? .someFailed : .inputOutput, "'\(path)' was written but cannot be opened again: \(String(cString: strerror(errno)))")
         }
-        return descriptor
+        defer { Glibc.close(descriptor) }
+        try sync(descriptor, path)
     }
 
-    /// - Parameter code: what `fsync` said of it. Some files have nothing to sync.
-    private static func check(_ code: Int32, _ path: String) throws(RunError) {
-        guard ![0, EINVAL, EROFS].contains(code) else { return }
-        // Closed by somebody whose it was not: the next image has one of its own.
-        throw RunError(code == EBADF ? .someFailed : .inputOutput, "'\(path)' cannot be written to the disk: \(String(cString: strerror(code)))")
+    private static func sync(_ descriptor: Int32, _ path: String) throws(RunError) {
+        guard fsync(descriptor) == 0 || errno == EINVAL || errno == EROFS else {
+            // Closed by somebody whose it was not: the next image has one of its own.
+            throw RunError(errno == EBADF ? .someFailed : .inputOutput, "'\(path)' cannot be written to the disk: \(String(cString: strerror(errno)))")
+        }
     }
 }

@@ -10,7 +10,6 @@ final class LocalMaker: ImageMaker {
     private let memory: Int
     /// Images computed at the same time; others wait, or wait for the disk.
     private let computing: DispatchSemaphore
-    private let disk: SyncQueue
     private let contexts = Mutex<[Int: ImageContext]>([:])
     private let isAbandoned = Atomic<Bool>(false)
 
@@ -18,16 +17,17 @@ final class LocalMaker: ImageMaker {
 
     /// - Parameters:
     ///   - lanes: how many images are computed at the same time.
-    ///   - places: how many are taken at a time, with those that wait for the disk.
     ///   - memory: bytes for each.
-    init(session: RunSession, lanes: Int, places: Int, memory: Int) {
+    init(session: RunSession, lanes: Int, memory: Int) {
         self.session = session
         self.memory = memory
         computing = DispatchSemaphore(value: lanes)
-        self.places = places
-        // While some are synced, the next ones gather.
-        disk = SyncQueue(most: (places - lanes) / 2)
+        places = min(lanes + Self.waitingForDisk, WorkerBoard.mostFlights)
     }
+
+    /// The next image is computed while the files of the last ones are synced to the disk, which takes longer than computing a small one: several syncs at a time cost a
+    /// file system little more than one.
+    static let waitingForDisk = 2
 
     func prepare(_ images: [PlannedImage]) throws(RunError) -> [String] {
         if session.request.usesNetworks, session.request.neural.precision == .auto, session.stages.hasFasterTypes {
@@ -45,8 +45,6 @@ final class LocalMaker: ImageMaker {
     /// - Parameter committing: called when all is computed, and files are only to be synced and named.
     func make(_ planned: PlannedImage, while isWanted: () -> Bool, progress: @escaping @Sendable (ImageProgress) -> Void, committing: () -> Void)
         throws(FailedImage) -> MadeImage? {
-        disk.imageBegan()
-        defer { disk.imageEnded() }
         computing.wait()
         var isComputing = true
         func computed() {
@@ -62,7 +60,7 @@ final class LocalMaker: ImageMaker {
         defer { end(planned.index, context) }
         var clock = JobClock()
         do throws(ImageFailure) {
-            let job = ImageJob(session: session, planned: planned, context: context, disk: disk) { progress(.fraction($0)) }
+            let job = ImageJob(session: session, planned: planned, context: context) { progress(.fraction($0)) }
             var peak: Int?
             var made = try job.run(&clock) {
                 // Before the next image begins.

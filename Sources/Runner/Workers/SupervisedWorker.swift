@@ -56,7 +56,7 @@ final class SupervisedWorker: Sendable {
         self.ingredients = ingredients
         state = Monitor(State(reserve: reserve))
         (self.setup, self.limits, self.stageLabel) = (setup, limits, stageLabel)
-        places = setup.places
+        places = min(setup.lanes + LocalMaker.waitingForDisk, WorkerBoard.mostFlights)
     }
 
     /// Images in hand.

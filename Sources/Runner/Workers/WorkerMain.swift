@@ -119,7 +119,7 @@ public final class WorkerMain: Sendable {
         var neural = NeuralSettings(precision: precision, device: setup.device, threads: setup.neuralThreads, isShared: setup.isShared, cacheFolder: setup.cacheFolder)
         neural.fuses = setup.fuses
         let request = try RunRequest(library: library, pipeline: pipeline, set: setup.set, neural: neural, memory: setup.memory)
-        return LocalMaker(session: try RunSession(request), lanes: setup.lanes, places: setup.places, memory: setup.memoryPerImage)
+        return LocalMaker(session: try RunSession(request), lanes: setup.lanes, memory: setup.memoryPerImage)
     }
 
     private func prepare(_ images: [PlannedImage]) {

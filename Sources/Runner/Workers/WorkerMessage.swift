@@ -89,9 +89,7 @@ struct WorkerSetup: Codable, Sendable {
     var neuralThreads: Int
     var threads: Int
     var isShared: Bool
-    /// Images computed at a time, and images in hand: with those that wait for the disk.
     var lanes: Int
-    var places: Int
     /// Bytes for the run, and for each image.
     var memory: Int
     var memoryPerImage: Int
