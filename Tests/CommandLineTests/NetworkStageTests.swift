@@ -9,7 +9,7 @@ import Vips
     @Test func `the stage lists the weights that ship, with the first lines of their cards`() throws {
         let place = try Workplace()
         let text = try place.aquatint("stages", "network")
-        #expect(text.output.contains("weights, by their bare names\n  upscale2x: Twice the size, true to the original"), "\(text.output)")
+        #expect(text.output.contains("weights, by their bare names\n") && text.output.contains("\n  upscale2x: Twice the size, true to the original"), "\(text.output)")
         let json = try JSONSerialization.jsonObject(with: Data(try place.aquatint("stages", "network", "--json").output.utf8)) as? [String: Any]
         let weights = try #require(json?["weights"] as? [[String: String]])
         #expect(weights.contains { $0["name"] == "upscale2x" && $0["sha256"]?.count == 64 })

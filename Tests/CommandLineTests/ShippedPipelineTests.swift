@@ -16,6 +16,7 @@ struct Shipped: Sendable, CustomTestStringConvertible {
         Shipped(name: "scan", results: [(".png", 0, 0)]),
         Shipped(name: "film", results: [(".jpg", 320, 240)]),
         Shipped(name: "denoise-sharpen", results: [(".png", 320, 240)]),
+        Shipped(name: "denoise", results: [(".png", 320, 240)], needsEngine: true),
         Shipped(name: "upscale", results: [(".png", 640, 480)], needsEngine: true),
         Shipped(name: "onnx", results: [(".png", 640, 480)], needsEngine: true),
         Shipped(name: "paint", results: [(".jpg", 320, 240)]),
@@ -50,7 +51,7 @@ struct Shipped: Sendable, CustomTestStringConvertible {
                 #expect(try !image.isFlat(), "\(name)\(result.suffix)")
             }
         }
-        if pipeline.name == "denoise-sharpen" {
+        if pipeline.name.hasPrefix("denoise") {
             #expect(try place.load("out/deep.png").format == .ushort && place.load("out/transparent.png").bands == 4)
             #expect(try place.load("out/grey.png").bands == 1 && place.load("out/grey-alpha.png").bands == 2)
         }
@@ -62,7 +63,7 @@ struct Shipped: Sendable, CustomTestStringConvertible {
         let place = try Workplace()
         try FileManager.default.createDirectory(atPath: place("in"), withIntermediateDirectories: true)
         for (name, width, height) in [("1x1", 1, 1), ("3x5", 3, 5), ("1x40", 1, 40), ("7x7", 7, 7)] { try Picture.make(width, height).save(place("in/\(name).png")) }
-        for (name, factor) in [("neural-chain", 1), ("upscale", 2), ("paint", 1), ("newsprint", 1)] {
+        for (name, factor) in [("neural-chain", 1), ("upscale", 2), ("denoise", 1), ("paint", 1), ("newsprint", 1)] {
             let outcome = try place.aquatint("run", Program.pipeline(name), "in", "-o", name)
             #expect(outcome.status == 0, "\(outcome.error)")
             for file in place.files(name) {

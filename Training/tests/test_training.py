@@ -185,7 +185,7 @@ def test_the_one_cycle_rises_and_falls():
 
 def test_a_luma_network_keeps_colours():
     class Same(torch.nn.Module):
-        def forward(self, x):
+        def whole(self, x):
             return x
     rgb = torch.rand(1, 3, 6, 6)
     assert torch.allclose(applied(Same(), rgb, "luma", 1), rgb, atol=1e-5)
@@ -230,3 +230,15 @@ def write_other(folder):
     text = yaml.safe_load((folder / "recipe.yaml").read_text())
     (folder / "other.yaml").write_text(yaml.safe_dump({**text, "name": "other"}))
     return folder / "other.yaml"
+
+
+def test_a_network_that_halves_its_picture_takes_one_of_any_size():
+    network = ComposedNetwork({"version": 1, "in_channels": 3, "modules": [
+        {"name": "head", "type": "Conv2d", "in_channels": 3, "out_channels": 12, "kernel_size": 4, "stride": 2, "padding": 1},
+        {"name": "tail", "type": "PixelShuffle", "upscale_factor": 2},
+        {"name": "result", "type": "Add", "inputs": ["tail", "input"]}]}).eval()
+    x = torch.rand(1, 3, 21, 33)
+    with torch.no_grad():
+        result = network.whole(x)
+        assert network.multiple == 2 and result.shape == x.shape
+        assert torch.equal(result[..., :18, :30], network(x[..., :20, :32])[..., :18, :30])

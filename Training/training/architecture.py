@@ -11,9 +11,11 @@ list. The last module's result is the network's. A module `head` owns the tensor
 A recipe may write `repeat: 5`, which stands for `block0` ... `block4`; files hold the list written out.
 docs/training.md describes all types; Sources/Networks/Architecture is the other reader.
 """
+import functools
 import inspect
 import re
 
+import torch
 import torch.nn as nn
 
 from . import modules
@@ -87,6 +89,28 @@ class ComposedNetwork(nn.Module):
                 if self.last_use[i] == at:
                     results.pop(i, None)
         return results[name]
+
+    def whole(self, x):
+        """The result for a picture of any size, which is extended by its reflection to sides that the network takes, as `aquatint run` does."""
+        height, width = x.shape[-2:]
+        result = self(nn.functional.pad(x, (0, -width % self.multiple, 0, -height % self.multiple), mode="reflect"))
+        extended = width + -width % self.multiple
+        return result[..., :result.shape[-2] * height // (height + -height % self.multiple), :result.shape[-1] * width // extended]
+
+    @functools.cached_property
+    @torch.no_grad()
+    def multiple(self):
+        """What the sides of a picture must be multiples of: found by trying."""
+        side = 64
+        usual = self(torch.zeros(1, self.architecture["in_channels"], side, side)).shape[-1]
+        for multiple in (1, 2, 4, 8, 16, 32):
+            try:
+                odd = self(torch.zeros(1, self.architecture["in_channels"], side + multiple, side + multiple)).shape[-1]
+            except RuntimeError:
+                continue
+            if odd * side == usual * (side + multiple):
+                return multiple
+        return side
 
     @property
     def parameter_count(self):

@@ -191,7 +191,7 @@ class Trainer:
 def applied(network, rgb, channels, scale):
     """A network's result for a colour picture; a luma network gets Y, and chroma is enlarged beside it."""
     if channels == "rgb":
-        return network(rgb)
+        return network.whole(rgb)
     ycc = colour.to_ycc(rgb)
     chroma = torch.nn.functional.interpolate(ycc[:, 1:], scale_factor=scale, mode="bicubic", antialias=True) if scale != 1 else ycc[:, 1:]
-    return colour.to_rgb(torch.cat([network(ycc[:, :1]), chroma], 1))
+    return colour.to_rgb(torch.cat([network.whole(ycc[:, :1]), chroma], 1))
