@@ -3,7 +3,7 @@
 
     python3 train.py PHOTOGRAPHS OUT [--minutes 10] [--only chain|upscale]
 
-needs PyTorch 1.13 or newer and numpy (Debian: python3-torch), and the `vips` command to decode the photographs.
+needs PyTorch 2.1 or newer and numpy, and the `vips` command to decode the photographs.
 
 chain-*.safetensors   The four modules in a row, trained end to end to take noise and softness out of a photograph:
                       separable_conv 3 -> 16, attention 16 in windows of 8 at strength 0.5, adaptive_attention 16, generator 16 -> 3.
@@ -12,63 +12,14 @@ upscale2x-small.onnx  A network of five 3x3 convolutions and a pixel shuffle on 
 Shipped weights: trained on the 13 photographs of Debian's package lomiri-wallpapers-16.04 (CC BY 4.0, CC BY-SA 4.0 and
 CC0; authors in that package's copyright file), with the default seed.
 """
-import argparse, json, pathlib, struct, subprocess, tempfile, time
+import argparse, json, pathlib, struct, subprocess, sys, tempfile, time
 import numpy as np
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-
-class DepthwiseSeparableConv2d(nn.Module):
-    def __init__(self, in_channels, out_channels, kernel_size=3, stride=1, padding=1):
-        super().__init__()
-        self.depthwise = nn.Conv2d(in_channels, in_channels, kernel_size, stride, padding, groups=in_channels)
-        self.pointwise = nn.Conv2d(in_channels, out_channels, 1)
-
-    def forward(self, x):
-        return self.pointwise(self.depthwise(x))
-
-
-class AttentionModule(nn.Module):
-    """Self-attention within windows of n x n. Training crops are multiples of n, so no window is cut."""
-
-    def __init__(self, in_channels, out_channels, window):
-        super().__init__()
-        self.query_conv = nn.Conv2d(in_channels, out_channels, 1)
-        self.key_conv = nn.Conv2d(in_channels, out_channels, 1)
-        self.value_conv = nn.Conv2d(in_channels, out_channels, 1)
-        self.window = window
-
-    def forward(self, x):
-        n, (b, _, h, w) = self.window, x.shape
-        def windows(t):
-            t = t.view(b, -1, h // n, n, w // n, n).permute(0, 2, 4, 3, 5, 1)
-            return t.reshape(-1, n * n, t.shape[-1])
-        q, k, v = windows(self.query_conv(x)), windows(self.key_conv(x)), windows(self.value_conv(x))
-        y = torch.softmax(q @ k.transpose(1, 2), -1) @ v
-        y = y.view(b, h // n, w // n, n, n, -1).permute(0, 5, 1, 3, 2, 4)
-        return y.reshape(b, -1, h, w)
-
-
-class AdaptiveAttentionModule(nn.Module):
-    def __init__(self, in_channels, out_channels, window):
-        super().__init__()
-        self.attention = AttentionModule(in_channels, out_channels, window)
-
-    def forward(self, x):
-        return x * self.attention(x)
-
-
-class Generator(nn.Module):
-    def __init__(self, in_channels, out_channels, hidden_channels):
-        super().__init__()
-        h = hidden_channels
-        self.model = nn.Sequential(
-            nn.Conv2d(in_channels, h, 3, padding=1), nn.ReLU(), nn.Conv2d(h, h, 3, padding=1), nn.ReLU(),
-            nn.Conv2d(h, h, 3, padding=1), nn.ReLU(), nn.Conv2d(h, out_channels, 3, padding=1), nn.Tanh())
-
-    def forward(self, x):
-        return self.model(x)
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent.parent / "Training"))
+from training.modules import AdaptiveAttentionModule, AttentionModule, DepthwiseSeparableConv2d, Generator  # noqa: E402
 
 
 class Chain(nn.Module):

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the fixtures of the four neural modules with PyTorch: Tests/Fixtures/modules/CASE.{case,weights}.safetensors.
 
-    apt-get install python3-torch && python3 Tests/Fixtures/make_module_fixtures.py
+    python3 Tests/Fixtures/make_module_fixtures.py        (PyTorch)
 
 CASE.weights.safetensors is the module's state_dict(); CASE.case.safetensors holds the tensors `input` and `output`, and in its
 metadata the module's name and the arguments of its initializer. Weights and inputs come from a generator with a fixed seed, so
@@ -11,72 +11,15 @@ that a second run writes the same bytes with the same PyTorch.
 import json
 import pathlib
 import struct
+import sys
 
 import torch
-from torch import nn
 
-OUT = pathlib.Path(__file__).parent / "modules"
+ROOT = pathlib.Path(__file__).parent
+sys.path.insert(0, str(ROOT.parent.parent / "Training"))
+from training.modules import ACTIVATIONS, AdaptiveAttentionModule, AttentionModule, DepthwiseSeparableConv2d, Generator  # noqa: E402
 
-
-class DepthwiseSeparableConv2d(nn.Module):
-    def __init__(self, in_channels, out_channels, kernel_size=3, stride=1, padding=1):
-        super().__init__()
-        self.depthwise = nn.Conv2d(in_channels, in_channels, kernel_size, stride, padding, groups=in_channels)
-        self.pointwise = nn.Conv2d(in_channels, out_channels, 1)
-
-    def forward(self, x):
-        return self.pointwise(self.depthwise(x))
-
-
-class AttentionModule(nn.Module):
-    def __init__(self, in_channels, out_channels, window=0, scale=1.0):
-        super().__init__()
-        self.query_conv = nn.Conv2d(in_channels, out_channels, 1)
-        self.key_conv = nn.Conv2d(in_channels, out_channels, 1)
-        self.value_conv = nn.Conv2d(in_channels, out_channels, 1)
-        self.window, self.scale = window, scale
-
-    def attend(self, x):
-        h, w = x.shape[2:]
-        q, k, v = (conv(x).flatten(2).transpose(1, 2) for conv in (self.query_conv, self.key_conv, self.value_conv))
-        a = torch.softmax(self.scale * torch.bmm(q, k.transpose(1, 2)), dim=-1)
-        return torch.bmm(a, v).transpose(1, 2).unflatten(2, (h, w))
-
-    def forward(self, x):
-        if not self.window:
-            return self.attend(x)
-        rows = []
-        for y in range(0, x.shape[2], self.window):
-            band = x[:, :, y:y + self.window]
-            blocks = [self.attend(band[..., i:i + self.window]) for i in range(0, x.shape[3], self.window)]
-            rows.append(torch.cat(blocks, dim=3))
-        return torch.cat(rows, dim=2)
-
-
-class AdaptiveAttentionModule(nn.Module):
-    def __init__(self, in_channels, out_channels, window=0, scale=1.0):
-        super().__init__()
-        self.attention = AttentionModule(in_channels, out_channels, window, scale)
-
-    def forward(self, x):
-        return x * self.attention(x)
-
-
-class Generator(nn.Module):
-    def __init__(self, in_channels, out_channels, hidden_channels=None):
-        super().__init__()
-        hidden = hidden_channels or out_channels
-        self.model = nn.Sequential(
-            nn.Conv2d(in_channels, hidden, 3, padding=1), nn.ReLU(),
-            nn.Conv2d(hidden, hidden, 3, padding=1), nn.ReLU(),
-            nn.Conv2d(hidden, hidden, 3, padding=1), nn.ReLU(),
-            nn.Conv2d(hidden, out_channels, 3, padding=1), nn.Tanh())
-
-    def forward(self, x):
-        return self.model(x)
-
-
-ACTIVATIONS = {"none": nn.Identity(), "relu": nn.ReLU(), "leaky_relu": nn.LeakyReLU(), "sigmoid": nn.Sigmoid(), "tanh": nn.Tanh()}
+OUT = ROOT / "modules"
 
 # (stage, arguments, height, width)
 CASES = [
@@ -155,7 +98,7 @@ def main():
                 parameter.mul_(2)
             x = torch.randn(1, arguments["in_channels"], height, width)
             # In double: the fixture is the definition, and is no runtime's rounding.
-            y = ACTIVATIONS[activation](module.double()(x.double())).float()
+            y = ACTIVATIONS[activation]()(module.double()(x.double())).float()
         number = counters[stage] = counters.get(stage, -1) + 1
         name = f"{stage}-{number:02}"
         save_safetensors(OUT / f"{name}.weights.safetensors", {k: v.float() for k, v in module.state_dict().items()}, {})
