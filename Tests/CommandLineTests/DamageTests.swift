@@ -74,4 +74,15 @@ import Vips
         try place.write("two.yaml", "version: 1\ninput: {pages: 1..2}\nstages: [invert]\n")
         #expect(try place.aquatint("run", "two.yaml", "cut.\(ext)", "-o", "two").status == 0)
     }
+
+    @Test func `a GIF without a trailer is whole, and one that announces a picture and has none is not`() throws {
+        try FrameTests.frames(40, 30).save(place("whole.gif"))
+        let bytes = try place.read("whole.gif")
+        try place.write("bare.gif", Array(bytes.dropLast()))
+        try place.write("announced.gif", Array(bytes.dropLast()) + [0x21, 0xF9, 4, 0, 0, 0, 0, 0])
+        try place.write("p.yaml", "version: 1\ninput: {pages: all}\nstages: [invert]\n")
+        let outcome = try place.aquatint("run", "p.yaml", "bare.gif", "announced.gif", "-o", "out")
+        #expect(outcome.status == 1 && outcome.error.contains("failed announced.gif: is damaged: its end is missing: 3 p"), "\(outcome.error)")
+        #expect(place.files("out") == ["bare.gif"])
+    }
 }

@@ -4,7 +4,7 @@
 struct GIFFrames {
     /// Pictures whose data ends as it should.
     private(set) var complete = 0
-    /// Whether the file goes on to its trailer.
+    /// Whether nothing is cut off: the file goes on to its trailer, or ends where a picture does, as those of some programs that write none.
     private(set) var isWhole = false
 
     /// nil where the file is no GIF.
@@ -12,6 +12,8 @@ struct GIFFrames {
         var bytes = Bytes(file)
         guard let head = file.read(0, 13), head.text(0, 3) == "GIF" else { return nil }
         bytes.place = 13 + Self.tableBytes(head[10])
+        // A graphic control extension belongs to the picture that follows.
+        var isAnnounced = false
         while let kind = bytes.next() {
             switch kind {
             case 0x3B:
@@ -24,14 +26,16 @@ struct GIFFrames {
                 bytes.place += Self.tableBytes(flags) + 1
                 guard bytes.skipBlocks() else { return }
                 complete += 1
+                isAnnounced = false
             case 0x21:
-                bytes.place += 1
-                guard bytes.skipBlocks() else { return }
+                guard let label = bytes.next(), bytes.skipBlocks() else { return }
+                isAnnounced = isAnnounced || label == 0xF9
             // Padding, which some programs write.
             case 0: break
             default: return
             }
         }
+        isWhole = complete > 0 && !isAnnounced
     }
 
     /// Of a table of colours, as its flags say.
