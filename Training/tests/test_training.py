@@ -59,6 +59,76 @@ def test_broken_pictures_are_listed_and_left_out(folder):
         Pictures(folder / "pictures", [140], 500, quiet)
 
 
+def test_targets_are_the_pictures_of_the_same_name_and_size(folder):
+    targets = folder / "targets"
+    targets.mkdir()
+    for name in "ab":
+        Image.fromarray(255 - np.asarray(Image.open(folder / f"pictures/{name}.png"))).save(targets / f"{name}.bmp")
+    Image.fromarray(np.zeros((120, 139, 3), np.uint8)).save(targets / "c.png")
+    pictures = Pictures(folder / "pictures", [140, 100], 48, quiet, targets)
+    assert [path.name for path in pictures.files] == ["a.png", "b.png"]
+    reasons = {path.name: reason for path, reason in pictures.left_out}
+    assert "139 x 120 pixels, not 140 x 120" in reasons["c.png"]
+    seen, wanted = pictures.patches(4, 48, np.random.default_rng(1), detail=2)
+    assert seen.shape == wanted.shape == (4, 3, 48, 48)
+    # Lanczos overshoots alike on both; what is clipped at one end is not at the other.
+    assert (seen + wanted - 1).abs().mean() < 0.01
+    (targets / "a.bmp").unlink()
+    assert [path.name for path in Pictures(folder / "pictures", [140], 48, quiet, targets).files] == ["b.png"]
+    text = {**yaml.safe_load((folder / "recipe.yaml").read_text()), "degradation": [], "network": {"in_channels": 3, "modules": [
+        {"name": "only", "type": "Conv2d", "in_channels": 3, "out_channels": 3, "kernel_size": 1}]}, "steps": 300, "rate": 0.05, "look_every": 300}
+    text["data"] = {"folder": "pictures", "targets": "targets", "longest_sides": [140], "hold_out": 0}
+    (folder / "negative.yaml").write_text(yaml.safe_dump(text))
+    trainer = Trainer(recipe.read(folder / "negative.yaml"), log=quiet)
+    trainer.run()
+    assert trainer.history[-1]["loss"] < 0.05
+
+
+def test_of_several_places_the_most_detailed_is_taken(folder):
+    array = np.zeros((100, 400, 3), np.uint8)
+    array[:, 300:] = np.random.default_rng(0).integers(0, 255, (100, 100, 3))
+    (folder / "half").mkdir()
+    Image.fromarray(array).save(folder / "half/one.png")
+    pictures = Pictures(folder / "half", [400], 20, quiet)
+    def share(detail):
+        return np.mean([pictures.patches(1, 20, np.random.default_rng(i), detail)[0].std().item() > 0.1 for i in range(60)])
+    assert share(1) < 0.5 < share(6)
+
+
+def test_pictures_to_judge_by_can_be_named(folder):
+    given = recipe.read(folder / "recipe.yaml")
+    given["data"]["hold_out"] = ["b.png"]
+    trainer = Trainer(given, log=quiet)
+    assert [path.name for path in trainer.held_files] == ["b.png"] and [path.name for path in trainer.pictures.files] == ["a.png", "c.png"]
+    given["data"]["hold_out"] = ["b.png", "nowhere.png"]
+    with pytest.raises(SystemExit, match="nowhere.png"):
+        Trainer(given, log=quiet)
+
+
+def test_a_start_fills_what_it_has_and_names_what_begins_anew(folder):
+    first = Trainer(recipe.read(folder / "recipe.yaml"), log=quiet)
+    first.run(until=4)
+    export.export(first.recipe, folder / "first.safetensors")
+    more = [*TINY["modules"], {"name": "last", "type": "Conv2d", "in_channels": 3, "out_channels": 3, "kernel_size": 1}]
+    said = []
+    second = Trainer({**first.recipe, "network": {"in_channels": 3, "modules": more}, "start": folder / "first.safetensors"}, log=said.append)
+    assert torch.equal(second.network.state_dict()["head.weight"], first.averaged["head.weight"])
+    assert any("nothing for last" in line for line in said)
+    other = [{"name": "other", "type": "Conv2d", "in_channels": 3, "out_channels": 3, "kernel_size": 1}]
+    with pytest.raises(SystemExit, match="no tensor of a name and shape"):
+        Trainer({**first.recipe, "network": {"in_channels": 3, "modules": other}, "start": folder / "first.safetensors"}, log=quiet)
+
+
+def test_shifted_jpeg_blocks_begin_anywhere():
+    flat = torch.zeros(6, 3, 32, 32)
+    flat[..., 5:] = 1
+    random = np.random.default_rng(3)
+    results = degradations.apply(flat, [{"type": "jpeg", "quality": 20, "shifted": True}], random)
+    assert results.shape == flat.shape and len({tuple(row.tolist()) for row in results[:, 0, 16]}) > 2
+    still = degradations.apply(flat, [{"type": "jpeg", "quality": 20}], random)
+    assert len({tuple(row.tolist()) for row in still[:, 0, 16]}) == 1
+
+
 def test_a_run_that_is_resumed_ends_where_an_uninterrupted_one_does(folder):
     whole = Trainer(recipe.read(folder / "recipe.yaml"), log=quiet)
     whole.run()

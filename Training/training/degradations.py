@@ -6,7 +6,7 @@ A recipe names steps in order; each takes numbers, or [low, high] for a random o
       - {type: bicubic, factor: 2}                  reduced as MATLAB's imresize does (antialiased, a = -0.5)
       - {type: blur, sigma: [0, 1.2]}               Gaussian, in pixels
       - {type: noise, sigma: [0, 50]}               Gaussian, of 255; `grey: 0.3`: as often the same in all channels
-      - {type: jpeg, quality: [30, 95]}             with Pillow's usual chroma subsampling
+      - {type: jpeg, quality: [30, 95]}             with Pillow's usual chroma subsampling; `shifted: true`: its blocks begin anywhere
       - {type: round}                               to 8 bits
       - {type: one_of, steps: [...]}                one of them per batch
     A step with `probability: 0.5` is left out as often, per picture.
@@ -56,14 +56,17 @@ def noise(batch, random, sigma, grey=0.0):
     return torch.stack(results)
 
 
-def jpeg(batch, random, quality):
+def jpeg(batch, random, quality, shifted=False):
     results = []
     for picture, q in zip(batch, _drawn(quality, len(batch), random)):
+        top, left = (int(random.integers(16)) if shifted else 0 for _ in range(2))        # 16: chroma's blocks, too
+        picture = F.pad(picture[None], (left, 0, top, 0), mode="reflect")[0]
         array = (picture.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
         buffer = io.BytesIO()
         Image.fromarray(array[..., 0] if array.shape[2] == 1 else array).save(buffer, "jpeg", quality=int(round(q)))
         array = np.asarray(Image.open(buffer))
-        results.append(torch.from_numpy(array.reshape(*array.shape[:2], -1).copy()).permute(2, 0, 1).float() / 255)
+        array = array.reshape(*array.shape[:2], -1)[top:, left:]
+        results.append(torch.from_numpy(array.copy()).permute(2, 0, 1).float() / 255)
     return torch.stack(results)
 
 

@@ -1,4 +1,5 @@
 """A folder of pictures as patches to train on."""
+import glob
 import pathlib
 import sys
 
@@ -30,26 +31,27 @@ class Pictures:
     """All pictures below a folder, in memory as 8-bit RGB, each at several sizes.
 
     `longest_sides`: a picture is taken once for each, reduced (never enlarged) so that its longer side is that long. Reducing makes
-    soft photographs sharp, and gives detail of several scales. Files that are no whole picture are listed in `left_out` with the reason.
+    soft photographs sharp, and gives detail of several scales. `targets`: a folder with what the network should make of each
+    picture, under the same name before the suffix and of the same size; without it, that is the picture itself. Files that are no
+    whole picture, or have no target, are listed in `left_out` with the reason.
     """
 
-    def __init__(self, folder, longest_sides, smallest, log=lambda text: print(text, file=sys.stderr)):
-        self.arrays, self.owners, self.left_out, self.files = [], [], [], []
+    def __init__(self, folder, longest_sides, smallest, log=lambda text: print(text, file=sys.stderr), targets=None):
+        self.arrays, self.owners, self.left_out, self.files, self.targets = [], [], [], [], targets
         for path in sorted(p for p in pathlib.Path(folder).rglob("*") if p.suffix.lower() in SUFFIXES):
             try:
-                with Image.open(path) as opened:
-                    picture = opened.convert("RGB")
+                layers = self._layers(path)
             except Exception as error:                         # Pillow raises many kinds for broken files
                 self.left_out.append((path, str(error) or type(error).__name__))
                 continue
             sizes = set()
             for side in longest_sides:
-                factor = min(1, side / max(picture.size))
-                size = tuple(max(1, round(extent * factor)) for extent in picture.size)
+                factor = min(1, side / max(layers[0].size))
+                size = tuple(max(1, round(extent * factor)) for extent in layers[0].size)
                 if size in sizes or min(size) < smallest:
                     continue
                 sizes.add(size)
-                self.arrays.append(np.asarray(picture.resize(size, Image.LANCZOS) if factor < 1 else picture))
+                self.arrays.append(np.concatenate([np.asarray(p.resize(size, Image.LANCZOS) if factor < 1 else p) for p in layers], 2))
                 self.owners.append(path)
             if sizes:
                 self.files.append(path)
@@ -61,6 +63,25 @@ class Pictures:
             raise SystemExit(f"{folder}: no picture of at least {smallest} pixels; put photographs there, or name another folder in the recipe")
         self.leave_out([])
 
+    def target(self, path):
+        """The file with what the network should make of a picture: itself, without `targets`."""
+        if self.targets is None:
+            return path
+        found = sorted(p for p in pathlib.Path(self.targets).glob(glob.escape(path.stem) + ".*") if p.suffix.lower() in SUFFIXES)
+        if not found:
+            raise ValueError(f"{self.targets} has no picture of that name")
+        return found[0]
+
+    def _layers(self, path):
+        """A picture and, where targets are other pictures, its target."""
+        layers = []
+        for file in (path, self.target(path))[:1 if self.targets is None else 2]:
+            with Image.open(file) as opened:
+                layers.append(opened.convert("RGB"))
+        if layers[0].size != layers[-1].size:
+            raise ValueError("its target is {} x {} pixels, not {} x {}".format(*layers[-1].size, *layers[0].size))
+        return layers
+
     def leave_out(self, paths):
         """Takes pictures away, for judging by them."""
         kept = [i for i, owner in enumerate(self.owners) if owner not in paths]
@@ -69,12 +90,28 @@ class Pictures:
         areas = np.array([a.shape[0] * a.shape[1] for a in self.arrays], float)
         self.cumulative = np.cumsum(areas / areas.sum())
 
-    def patches(self, count, size, random):
-        """A batch [count, 3, size, size] of 0..1, each patch turned and mirrored at random. Large pictures are drawn more often."""
-        batch = np.empty((count, size, size, 3), np.uint8)
+    def patches(self, count, size, random, detail=1):
+        """Batches [count, 3, size, size] of 0..1: pictures, and what the network should make of them (the same batch without `targets`).
+
+        Each patch is turned and mirrored at random; large pictures are drawn more often. Of `detail` places drawn, the one with the
+        largest differences between neighbours is taken.
+        """
+        batch = np.empty((count, size, size, self.arrays[0].shape[2]), np.uint8)
         for i in range(count):
-            array = self.arrays[min(int(np.searchsorted(self.cumulative, random.random())), len(self.arrays) - 1)]
-            y, x = (int(random.integers(0, extent - size + 1)) for extent in array.shape[:2])
-            patch = np.rot90(array[y:y + size, x:x + size], int(random.integers(4)))
+            drawn = [self._patch(size, random) for _ in range(detail)]
+            patch = max(drawn, key=_detail) if detail > 1 else drawn[0]
+            patch = np.rot90(patch, int(random.integers(4)))
             batch[i] = patch[:, ::-1] if random.random() < 0.5 else patch
-        return torch.from_numpy(batch).permute(0, 3, 1, 2).float() / 255
+        tensor = torch.from_numpy(batch).permute(0, 3, 1, 2).float() / 255
+        return (tensor, tensor) if self.targets is None else (tensor[:, :3], tensor[:, 3:])
+
+    def _patch(self, size, random):
+        array = self.arrays[min(int(np.searchsorted(self.cumulative, random.random())), len(self.arrays) - 1)]
+        y, x = (int(random.integers(0, extent - size + 1)) for extent in array.shape[:2])
+        return array[y:y + size, x:x + size]
+
+
+def _detail(patch):
+    """How much neighbours differ on average (green, all it takes to compare)."""
+    green = patch[..., 1].astype(np.int16)
+    return np.abs(np.diff(green, axis=0)).mean() + np.abs(np.diff(green, axis=1)).mean()

@@ -8,7 +8,7 @@ DEFAULTS = {
     "rate": 1e-3, "schedule": "one_cycle", "average": 0.999, "precision": "auto", "threads": 2, "start": None, "adversary": None,
     "data": {}, "output": None, "report_every": 100, "save_every": 500, "look_every": 2000, "card": {},
 }
-DATA = {"folder": None, "longest_sides": [1600, 1100, 700], "hold_out": 3}
+DATA = {"folder": None, "targets": None, "longest_sides": [1600, 1100, 700], "hold_out": 3, "detail": 1}
 ADVERSARY = {"channels": 32, "weight": 0.005, "rate": 1e-4, "loss": "relativistic", "begin": 0}
 REQUIRED = ("name", "network")
 
@@ -38,6 +38,8 @@ def read(path):
     if recipe["data"]["folder"] is None:
         raise RecipeError(f"{path}: data.folder is missing: the folder with the photographs")
     recipe["data"]["folder"] = path.parent / recipe["data"]["folder"]
+    if recipe["data"]["targets"]:
+        recipe["data"]["targets"] = path.parent / recipe["data"]["targets"]
     recipe["output"] = path.parent / (recipe["output"] or f"runs/{recipe['name']}")
     if recipe["start"]:
         recipe["start"] = path.parent / recipe["start"]

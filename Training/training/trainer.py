@@ -55,11 +55,11 @@ class Trainer:
         self.bf16 = recipe["precision"] == "bf16" or (recipe["precision"] == "auto" and has_fast_bf16())
         self.network = ComposedNetwork(recipe["network"]).to(memory_format=torch.channels_last)
         if recipe["start"]:
-            self.network.load_state_dict(read(recipe["start"])[0])
+            self._start_from(read(recipe["start"])[0])
         self.averaged = {name: value.clone() for name, value in self.network.state_dict().items()}
         self.optimizer = torch.optim.Adam(self.network.parameters(), betas=(0.9, 0.99))
         self.loss = losses.weighted(recipe["losses"])
-        self.pictures = Pictures(recipe["data"]["folder"], recipe["data"]["longest_sides"], self.patch_size, log)
+        self.pictures = Pictures(recipe["data"]["folder"], recipe["data"]["longest_sides"], self.patch_size, log, recipe["data"]["targets"])
         self.step, self.seconds, self.history, self.looks = 0, 0.0, [], []
         self._hold_out()
 
@@ -68,19 +68,33 @@ class Trainer:
         """The side of a patch of an original, with its margin."""
         return (self.recipe["patch"] + 2 * MARGIN) * self.scale
 
+    def _start_from(self, tensors):
+        """Takes over what another network of the same names and shapes has learned; says which modules begin anew."""
+        own = self.network.state_dict()
+        taken = {name: value for name, value in tensors.items() if name in own and value.shape == own[name].shape}
+        if not taken:
+            raise SystemExit(f"{self.recipe['start']}: it has no tensor of a name and shape that this network has")
+        self.network.load_state_dict({**own, **taken})
+        if new := sorted({name.split(".")[0] for name in own if name not in taken}):
+            self.log(f"{self.recipe['start'].name} has nothing for {', '.join(new)}: they begin anew")
+
     def _hold_out(self):
         """Keeps some pictures for looking at: never trained on."""
-        count = min(self.recipe["data"]["hold_out"], len(self.pictures.files) - 1)
-        order = np.random.default_rng(self.recipe["seed"]).permutation(len(self.pictures.files))
-        held = sorted(order[:count])
-        self.held_files = [self.pictures.files[i] for i in held]
+        wanted, files = self.recipe["data"]["hold_out"], self.pictures.files
+        if isinstance(wanted, list):
+            self.held_files = [path for path in files if path.name in wanted]
+            if missing := sorted(set(wanted) - {path.name for path in self.held_files}):
+                raise SystemExit(f"data.hold_out names {', '.join(missing)}, which {self.recipe['data']['folder']} has not")
+        else:
+            order = np.random.default_rng(self.recipe["seed"]).permutation(len(files))
+            self.held_files = [files[i] for i in sorted(order[:min(wanted, len(files) - 1)])]
         self.pictures.leave_out(self.held_files)
 
     # One step.
 
-    def pair(self, originals, random):
-        """(what the network sees, what it should make of it), of originals with a margin."""
-        seen = degradations.apply(originals, self.recipe["degradation"], random)
+    def pair(self, pictures, originals, random):
+        """(what the network sees, what it should make of it), of pictures and originals with a margin."""
+        seen = degradations.apply(pictures, self.recipe["degradation"], random)
         if self.recipe["channels"] == "luma":
             seen, originals = colour.luma(seen), colour.luma(originals)
         inner, outer = slice(MARGIN, -MARGIN), slice(MARGIN * self.scale, -MARGIN * self.scale)
@@ -88,7 +102,7 @@ class Trainer:
 
     def batch(self, step):
         random = np.random.default_rng((self.recipe["seed"], step))
-        return self.pair(self.pictures.patches(self.recipe["batch"], self.patch_size, random), random)
+        return self.pair(*self.pictures.patches(self.recipe["batch"], self.patch_size, random, self.recipe["data"]["detail"]), random)
 
     def update(self, seen, originals):
         """Changes the weights once; the losses by name."""
@@ -150,8 +164,8 @@ class Trainer:
         random = np.random.default_rng(self.recipe["seed"])
         rows, figures = [], []
         for path in self.held_files:
-            original = as_batch(sheets.centre(path, 480 // self.scale * self.scale))
-            seen = degradations.apply(original, self.recipe["degradation"], random)
+            picture, original = (as_batch(sheets.centre(file, 480 // self.scale * self.scale)) for file in (path, self.pictures.target(path)))
+            seen = degradations.apply(picture, self.recipe["degradation"], random)
             result = applied(network, seen, self.recipe["channels"], self.scale)
             rows.append([sheets.enlarged(seen, self.scale), result.clamp(0, 1), original])
             figures.append(metrics.psnr(result.clamp(0, 1), original, border=2))
