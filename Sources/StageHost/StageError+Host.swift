@@ -6,6 +6,11 @@ extension StageError {
         StageError(code: code, stage: stage, plugin: "", parameter: parameter, message: message)
     }
 
+    /// NaN or infinity that a network was given, not one that it made.
+    static func notFinite(inputAt place: (x: Int, y: Int), of stage: String) -> StageError {
+        .host("the picture that goes into it holds NaN or infinity at (\(place.x), \(place.y)): the file has it, or a stage before made it", stage: stage, code: .notFinite)
+    }
+
     /// What libvips said.
     public static func vips(_ error: VipsError) -> StageError {
         .host(error.description)

@@ -174,7 +174,12 @@ final class TileRunner: Sendable {
                         try reader.copy(from: base, rowStride: rowStride, bands: input.bands, to: target, layout: layout)
                     } read: { values, shape in
                         watch.computed()
-                        try write(values, shape, tile, cell)
+                        do {
+                            try write(values, shape, tile, cell)
+                        } catch let error as StageError where error.code == .notFinite {
+                            guard let place = try reader.firstNotFinite(from: base, rowStride: rowStride, bands: input.bands) else { throw error }
+                            throw StageError.notFinite(inputAt: place, of: stage)
+                        }
                     }
                 }
             } catch let error as EngineError {

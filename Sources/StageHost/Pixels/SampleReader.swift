@@ -53,6 +53,22 @@ struct SampleReader {
         }
     }
 
+    /// The first place of the image, from the top, whose samples are no numbers once they are scaled; nil where all are.
+    func firstNotFinite(from base: UnsafeRawPointer, rowStride: Int, bands wanted: [Band]) throws(StageError) -> (x: Int, y: Int)? {
+        var values = [Float](repeating: 0, count: columns.count * rows.count * wanted.count), failure: StageError?
+        values.withUnsafeMutableBufferPointer { buffer in
+            guard let target = buffer.baseAddress else { return }
+            do throws(StageError) {
+                try copy(from: base, rowStride: rowStride, bands: wanted, to: target, layout: .interleaved(width: columns.count, bands: wanted.count))
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw failure }
+        guard let first = values.firstIndex(where: { !$0.isFinite }) else { return nil }
+        return (columns[first / wanted.count % columns.count], rows[first / wanted.count / columns.count])
+    }
+
     @inline(__always)
     private func copy<Sample>(
         _: Sample.Type, _ base: UnsafeRawPointer, _ rowStride: Int, _ wanted: [Band],

@@ -64,8 +64,16 @@ struct PassRunner: Sendable {
         return again
     }
 
+    private func reader(of input: (x: Range<Int>, y: Range<Int>)) -> SampleReader {
+        SampleReader(format: run.source.image.format, bands: run.source.image.bands, columns: input.x.map(run.geometry.extensionX.source(of:)),
+                     rows: input.y.map(run.geometry.extensionY.source(of:)))
+    }
+
     private func notFinite(_ statistic: Statistic, _ input: (x: Range<Int>, y: Range<Int>)) -> StageError {
-        StageError(code: .notFinite, stage: run.stage, plugin: "", message: """
+        let reader = reader(of: input)
+        let place = try? run.source.withPixels(in: reader.source) { base, rowStride in try reader.firstNotFinite(from: base, rowStride: rowStride, bands: run.input.bands) }
+        if let place = place ?? nil { return .notFinite(inputAt: place, of: run.stage) }
+        return StageError(code: .notFinite, stage: run.stage, plugin: "", message: """
             what the network's node '\(statistic.node)' reads holds NaN or infinity in the part from (\(input.x.lowerBound), \(input.y.lowerBound)) \
             to (\(input.x.upperBound), \(input.y.upperBound))
             """)
@@ -76,8 +84,7 @@ struct PassRunner: Sendable {
         let width = input.x.count, height = input.y.count
         guard let shapes = tapShapes[Size(width: width, height: height)] else { return [] }
         var sums = pass.part.statistics.map(\.emptySums)
-        let reader = SampleReader(format: run.source.image.format, bands: run.source.image.bands, columns: input.x.map(run.geometry.extensionX.source(of:)),
-                                  rows: input.y.map(run.geometry.extensionY.source(of:)))
+        let reader = reader(of: input)
         do {
             // The pixels come first and the engine's buffers after: the same network may have to run for them.
             try run.source.withPixels(in: reader.source) { base, rowStride in
