@@ -119,6 +119,30 @@ def test_a_start_fills_what_it_has_and_names_what_begins_anew(folder):
         Trainer({**first.recipe, "network": {"in_channels": 3, "modules": other}, "start": folder / "first.safetensors"}, log=quiet)
 
 
+def test_what_only_training_reads_stays_out_of_the_file(folder):
+    given = recipe.read(folder / "recipe.yaml")
+    given["network"] = {"in_channels": 3, "modules": [*TINY["modules"], {"name": "share", "type": "ChannelScale", "channels": 3, "initial": 0.5}]}
+    Trainer(given, log=quiet).run(until=4)
+    export.export(given, folder / "share.safetensors")
+    tensors, metadata = safetensors.read(folder / "share.safetensors")
+    architecture = json.loads(metadata["aquatint.architecture"])
+    assert architecture["modules"][-1] == {"name": "share", "type": "ChannelScale", "channels": 3}
+    ComposedNetwork(architecture).load_state_dict(tensors)
+
+
+def test_differences_of_colour_on_flat_areas():
+    lab = colour.to_lab(torch.tensor([[1.0, 0.5, 0.0], [1.0, 0.5, 0.0], [1.0, 0.5, 1.0]]).T.view(3, 3, 1, 1))
+    # White, grey of 50 % and blue, by the CIE's formulas.
+    assert torch.allclose(lab[:2, :, 0, 0], torch.tensor([[100.0, 0, 0], [53.389, 0, 0]]).double(), atol=0.01)
+    assert torch.allclose(lab[2, :, 0, 0], torch.tensor([32.303, 79.196, -107.858]).double(), atol=0.05)
+    flat = torch.full((1, 3, 40, 40), 0.5)
+    flat[..., 20:] = torch.rand(1, 3, 40, 20, generator=torch.Generator().manual_seed(1))
+    moved = flat.clone()
+    moved[..., 20:] = 0
+    assert metrics.flat_difference(moved, flat) == 0
+    assert 1 < metrics.flat_difference(flat + 0.02, flat) < 3
+
+
 def test_shifted_jpeg_blocks_begin_anywhere():
     flat = torch.zeros(6, 3, 32, 32)
     flat[..., 5:] = 1

@@ -1,7 +1,9 @@
 """The commands: train, export, list, evaluate, sheet, parity."""
 import argparse
 import json
+import math
 import signal
+import statistics
 import sys
 
 import yaml
@@ -70,9 +72,9 @@ def measure(arguments):
     network, channels = evaluate.network_of(arguments.weights)
     pairs, scale = pairs_of(arguments)
     rows = evaluate.evaluated(network, channels, pairs, scale, arguments.border)
-    print(f"{'picture':32} {'luma':>7} {'colour':>7}   {'before':>7} {'colour':>7}   (PSNR in dB)")
-    for name, *figures in [*rows, ("mean", *(sum(column) / len(rows) for column in list(zip(*rows))[1:]))]:
-        print(f"{name[:32]:32} {figures[0]:7.2f} {figures[1]:7.2f}   {figures[2]:7.2f} {figures[3]:7.2f}")
+    print(f"{'picture':32} {'luma':>7} {'colour':>7}   {'before':>7} {'colour':>7}   {'flat dE':>7}   (PSNR in dB)")
+    for name, *figures in [*rows, ("mean", *(statistics.fmean(known) if (known := [f for f in column if f == f]) else math.nan for column in list(zip(*rows))[1:]))]:
+        print(f"{name[:32]:32} {figures[0]:7.2f} {figures[1]:7.2f}   {figures[2]:7.2f} {figures[3]:7.2f}   {figures[4]:7.2f}")
 
 
 def main():

@@ -21,6 +21,7 @@ import torch.nn as nn
 from . import modules
 
 VERSION = 1
+BEGINNINGS = {"ChannelScale": ("initial",)}                     # arguments that say where training begins: no part of the network
 TYPES = {
     "Conv2d": nn.Conv2d, "DepthwiseSeparableConv2d": modules.DepthwiseSeparableConv2d,
     "AttentionModule": modules.AttentionModule, "AdaptiveAttentionModule": modules.AdaptiveAttentionModule,
@@ -47,6 +48,13 @@ def expanded(description):
         else:
             entries += [{**entry, "name": f"{entry['name']}{i}"} for i in range(count)]
     return {"version": VERSION, "in_channels": description["in_channels"], "modules": entries}
+
+
+def shipped(description):
+    """The architecture as a weights file holds it: written out, without what only training reads."""
+    written = expanded(description)
+    entries = [{k: v for k, v in entry.items() if k not in BEGINNINGS.get(entry["type"], ())} for entry in written["modules"]]
+    return {**written, "modules": entries}
 
 
 class ComposedNetwork(nn.Module):

@@ -27,13 +27,13 @@ def originals(folder, pattern="*"):
 
 @torch.no_grad()
 def evaluated(network, channels, pairs, scale, border):
-    """Rows of (name, PSNR of luma, PSNR of colour, PSNR of luma of the input enlarged bicubically) for (name, seen, original) batches."""
+    """For (name, seen, original) batches, rows of the name, PSNR of luma and of colour, both of the input (enlarged bicubically), and the difference of colour on flat areas."""
     rows = []
     for name, seen, original in pairs:
         result = (applied(network, seen, channels, scale).clamp(0, 1) * 255).round() / 255
         plain = torch.nn.functional.interpolate(seen, scale_factor=scale, mode="bicubic", antialias=True).clamp(0, 1) if scale > 1 else seen.clamp(0, 1)
         rows.append((name, metrics.psnr_y(result, original, border), metrics.psnr(result, original, border),
-                     metrics.psnr_y(plain, original, border), metrics.psnr(plain, original, border)))
+                     metrics.psnr_y(plain, original, border), metrics.psnr(plain, original, border), metrics.flat_difference(result, original)))
     return rows
 
 

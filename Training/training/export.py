@@ -3,7 +3,7 @@ import datetime
 import json
 
 from . import checkpoint
-from .architecture import ComposedNetwork, expanded
+from .architecture import ComposedNetwork, shipped
 from .safetensors import write
 
 
@@ -19,7 +19,7 @@ def export(recipe, path):
         "trained": {"steps": state["step"], "of": recipe["steps"], "hours": round(state["seconds"] / 3600, 2), "seed": recipe["seed"]},
         "exported": datetime.date.today().isoformat(), **recipe["card"],
     }
-    metadata = {"format": "pt", "aquatint.architecture": json.dumps(expanded(recipe["network"]), separators=(",", ":")),
+    metadata = {"format": "pt", "aquatint.architecture": json.dumps(shipped(recipe["network"]), separators=(",", ":")),
                 "aquatint.card": json.dumps(card, ensure_ascii=False, separators=(",", ":"))}
     write(path, network.state_dict(), metadata)
     return card
