@@ -3,7 +3,7 @@
 
 Downloads the packages of sources.yaml with `apt-get download`, without installing them, copies the listed photographs to FOLDER and
 writes FOLDER/LICENCES.tsv: file, author, licence, package. Each package's copyright file is put beside them. A package that
-cannot be had is named, and the rest is fetched.
+cannot be had is named, and the rest is fetched; the exit status is then 1.
 """
 import pathlib
 import shutil
@@ -40,7 +40,7 @@ def main(folder):
     print(f"{len(rows) - 1} photographs in {folder}")
     for line in missing:
         print(f"missing: {line}", file=sys.stderr)
-    return 1 if len(rows) == 1 else 0
+    return 1 if missing else 0
 
 
 if __name__ == "__main__":

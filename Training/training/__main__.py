@@ -23,14 +23,15 @@ def train(arguments):
     trainer = GanTrainer(recipe) if recipe["adversary"] else Trainer(recipe)
 
     def stop(number, frame):
-        raise KeyboardInterrupt
+        if trainer.stopping:
+            raise KeyboardInterrupt                            # the second time: at once, as the last checkpoint is
+        trainer.stopping = True
 
     # Also where the shell that started it in the background had it ignore Ctrl-C.
+    signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)
-    try:
-        trainer.run(until=arguments.until)
-    except KeyboardInterrupt:
-        trainer.save()
+    trainer.run(until=arguments.until, changed=arguments.changed)
+    if trainer.stopping:
         sys.exit(f"stopped at step {trainer.step}; the same command goes on from there")
 
 
@@ -84,6 +85,7 @@ def main():
     command.add_argument("recipe")
     command.add_argument("--until", type=int, metavar="STEP", help="stop there")
     command.add_argument("--threads", type=int, metavar="N", help="instead of the recipe's; 1 is fastest on cores that others use too")
+    command.add_argument("--changed", action="store_true", help="go on from a checkpoint though the recipe now says something else")
     command.set_defaults(run=train)
     command = commands.add_parser("export", help="write the weights of the last checkpoint as a safetensors file")
     command.add_argument("recipe")
@@ -115,7 +117,7 @@ def main():
         parser.error("one of --inputs and --degradation is needed")
     try:
         arguments.run(arguments)
-    except (recipes.RecipeError, ArchitectureError, FileNotFoundError) as error:
+    except (recipes.RecipeError, ArchitectureError, FileNotFoundError, ValueError) as error:
         sys.exit(f"error: {error}")
 
 

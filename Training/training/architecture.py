@@ -9,10 +9,9 @@ A module's input is the one before it (`input`, the picture, for the first), or 
 list. The last module's result is the network's. A module `head` owns the tensors `head.weight`, `head.bias` ...
 
 A recipe may write `repeat: 5`, which stands for `block0` ... `block4`; files hold the list written out.
-docs/training.md describes all types; Sources/Networks/Architecture is the other reader.
+Plugins/network/README.md has the table of all types; Sources/Networks/Architecture is the other reader, and takes the same arguments.
 """
 import functools
-import inspect
 import re
 
 import torch
@@ -21,14 +20,20 @@ import torch.nn as nn
 from . import modules
 
 VERSION = 1
-BEGINNINGS = {"ChannelScale": ("initial",)}                     # arguments that say where training begins: no part of the network
+BEGINNINGS = {"ChannelScale": ("initial",), "PReLU": ("init",)}                     # arguments that say where training begins: no part of the network
+# Each type and the arguments that both readers know: torch's own modules take more.
+_ATTENTION = ("in_channels", "out_channels", "window", "scale")
 TYPES = {
-    "Conv2d": nn.Conv2d, "DepthwiseSeparableConv2d": modules.DepthwiseSeparableConv2d,
-    "AttentionModule": modules.AttentionModule, "AdaptiveAttentionModule": modules.AdaptiveAttentionModule,
-    "Generator": modules.Generator, "ResidualBlock": modules.ResidualBlock, "ChannelScale": modules.ChannelScale,
-    "ReLU": nn.ReLU, "LeakyReLU": nn.LeakyReLU, "PReLU": nn.PReLU, "GELU": nn.GELU, "Sigmoid": nn.Sigmoid, "Tanh": nn.Tanh,
-    "PixelShuffle": nn.PixelShuffle, "Upsample": nn.Upsample,
-    "Add": modules.Add, "Multiply": modules.Multiply, "Concat": modules.Concat,
+    "Conv2d": (nn.Conv2d, ("in_channels", "out_channels", "kernel_size", "stride", "padding", "groups")),
+    "DepthwiseSeparableConv2d": (modules.DepthwiseSeparableConv2d, ("in_channels", "out_channels", "kernel_size", "stride", "padding")),
+    "AttentionModule": (modules.AttentionModule, _ATTENTION), "AdaptiveAttentionModule": (modules.AdaptiveAttentionModule, _ATTENTION),
+    "Generator": (modules.Generator, ("in_channels", "out_channels", "hidden_channels")),
+    "ResidualBlock": (modules.ResidualBlock, ("channels", "kernel_size", "activation", "separable")),
+    "ChannelScale": (modules.ChannelScale, ("channels", "initial")),
+    "ReLU": (nn.ReLU, ()), "LeakyReLU": (nn.LeakyReLU, ("negative_slope",)), "PReLU": (nn.PReLU, ("num_parameters", "init")),
+    "GELU": (nn.GELU, ()), "Sigmoid": (nn.Sigmoid, ()), "Tanh": (nn.Tanh, ()),
+    "PixelShuffle": (nn.PixelShuffle, ("upscale_factor",)), "Upsample": (nn.Upsample, ("scale_factor", "mode")),
+    "Add": (modules.Add, ()), "Multiply": (modules.Multiply, ()), "Concat": (modules.Concat, ()),
 }
 JOINS = ("Add", "Multiply", "Concat")
 
@@ -62,9 +67,9 @@ class ComposedNetwork(nn.Module):
 
     def __init__(self, architecture):
         super().__init__()
-        architecture = expanded(architecture)
-        if architecture["version"] != VERSION:
+        if architecture.get("version", VERSION) != VERSION:
             raise ArchitectureError(f"architecture version {architecture['version']}; this package reads {VERSION}")
+        architecture = expanded(architecture)
         self.architecture = architecture
         self.steps = []
         known, before = {"input"}, "input"
@@ -79,11 +84,14 @@ class ComposedNetwork(nn.Module):
                 raise ArchitectureError(f"{name}: inputs {unknown} are not before it in the list")
             if (len(inputs) < 2) == (kind in JOINS):
                 raise ArchitectureError(f"{name}: {kind} takes {'two inputs or more' if kind in JOINS else 'one input'}")
-            arguments = inspect.signature(TYPES[kind]).parameters
+            build, arguments = TYPES[kind]
             if surplus := [a for a in entry if a not in arguments]:
-                raise ArchitectureError(f"{name}: {kind} has no {', '.join(surplus)}; it has {', '.join(arguments)}")
+                raise ArchitectureError(f"{name}: {kind} has no {', '.join(surplus)}; it has {', '.join(arguments) or 'no arguments'}")
             # `__setattr__` would do, but a name such as `type` must not hide a method of nn.Module.
-            self.add_module(name, TYPES[kind](**entry))
+            try:
+                self.add_module(name, build(**entry))
+            except (TypeError, ValueError, RuntimeError, KeyError) as error:
+                raise ArchitectureError(f"{name}: {kind} cannot be made of {entry}: {error}") from error
             self.steps.append((name, inputs))
             known.add(name)
             before = name

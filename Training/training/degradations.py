@@ -13,6 +13,7 @@ A recipe names steps in order; each takes numbers, or [low, high] for a random o
 
 Pictures are batches [N, C, H, W] of 0..1. Noise is not clipped unless `round` or `jpeg` comes after it.
 """
+import inspect
 import io
 
 import numpy as np
@@ -83,11 +84,10 @@ STEPS = {"bicubic": bicubic, "blur": blur, "noise": noise, "jpeg": jpeg, "round"
 
 def apply(batch, steps, random):
     """The batch after all steps."""
+    check(steps)
     for step in steps:
         step = dict(step)
         kind, probability = step.pop("type"), step.pop("probability", 1)
-        if kind not in STEPS:
-            raise ValueError(f"there is no degradation {kind}; there are {', '.join(STEPS)}")
         changed = STEPS[kind](batch, random, **step)
         if probability < 1:
             if changed.shape != batch.shape:
@@ -96,6 +96,19 @@ def apply(batch, steps, random):
             changed = torch.where(chosen, changed, batch)
         batch = changed
     return batch
+
+
+def check(steps):
+    """Raises ValueError for a step that there is not, or one whose numbers are missing or unknown."""
+    for step in steps:
+        given = {key for key in step if key not in ("type", "probability")}
+        if step.get("type") not in STEPS:
+            raise ValueError(f"there is no degradation {step.get('type')}; there are {', '.join(STEPS)}")
+        known = list(inspect.signature(STEPS[step["type"]]).parameters.values())[2:]
+        needed = {p.name for p in known if p.default is p.empty}
+        if wrong := (given - {p.name for p in known}) | (needed - given):
+            raise ValueError(f"{step['type']}: {', '.join(sorted(wrong))} is missing or unknown; it takes {', '.join(p.name for p in known) or 'nothing'}")
+        check(step.get("steps", []))
 
 
 def scale(steps):

@@ -2,6 +2,7 @@
 import fnmatch
 import json
 import pathlib
+import sys
 
 import numpy as np
 import torch
@@ -22,7 +23,11 @@ def network_of(weights):
 
 
 def originals(folder, pattern="*"):
-    return sorted(p for p in pathlib.Path(folder).iterdir() if p.suffix.lower() in SUFFIXES and fnmatch.fnmatch(p.name, pattern))
+    """The pictures below a folder whose names match; ends the program where there is none."""
+    found = sorted(p for p in pathlib.Path(folder).rglob("*") if p.suffix.lower() in SUFFIXES and fnmatch.fnmatch(p.name, pattern))
+    if not found:
+        raise SystemExit(f"{folder}: no picture there" + ("" if pattern == "*" else f" that is called {pattern}"))
+    return found
 
 
 @torch.no_grad()
@@ -50,7 +55,11 @@ def degraded_pairs(folder, pattern, steps, seed=1):
     """Originals, cut to whole multiples of the scale, and their degraded versions, with seeded noise."""
     scale = degradations.scale(steps)
     for at, path in enumerate(originals(folder, pattern)):
-        original = as_batch(load(path))
+        try:
+            original = as_batch(load(path))
+        except Exception as error:                             # Pillow raises many kinds for broken files
+            print(f"left out: {path}: {error or type(error).__name__}", file=sys.stderr)
+            continue
         height, width = (extent // scale * scale for extent in original.shape[-2:])
         original = original[..., :height, :width]
         yield path.stem, degradations.apply(original, steps, np.random.default_rng((seed, at))), original

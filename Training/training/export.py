@@ -16,7 +16,8 @@ def export(recipe, path):
     network.load_state_dict(state["averaged"])
     card = {
         "name": recipe["name"], "summary": recipe["summary"] or "", "parameters": network.parameter_count,
-        "trained": {"steps": state["step"], "of": recipe["steps"], "hours": round(state["seconds"] / 3600, 2), "seed": recipe["seed"]},
+        "trained": {"steps": state["step"], "of": recipe["steps"], "hours": round(state["seconds"] / 3600, 2), "seed": recipe["seed"],
+                    **({"changed": changes} if (changes := state.get("changes")) else {})},
         "exported": datetime.date.today().isoformat(), **recipe["card"],
     }
     metadata = {"format": "pt", "aquatint.architecture": json.dumps(shipped(recipe["network"]), separators=(",", ":")),

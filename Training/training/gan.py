@@ -73,7 +73,7 @@ class GanTrainer(Trainer):
         real, fake = self._judged(originals, result)
         looks = generator_loss(kind, real.detach(), fake)
         (near + self.adversary["weight"] * looks).backward()
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.clip()
         self.optimizer.step()
         for parameter in self.discriminator.parameters():
             parameter.requires_grad_(True)

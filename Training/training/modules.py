@@ -90,6 +90,8 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, channels, kernel_size=3, activation="relu", separable=False):
         super().__init__()
+        if kernel_size % 2 == 0:
+            raise ValueError(f"kernel_size is {kernel_size}, and must be odd: the block keeps the size")
         conv = DepthwiseSeparableConv2d if separable else nn.Conv2d
         self.conv1 = conv(channels, channels, kernel_size, padding=kernel_size // 2)
         self.activation = ACTIVATIONS[activation]()

@@ -5,15 +5,20 @@ import sys
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
 
 
-def load(path):
-    """An 8-bit RGB picture as an array [H, W, 3]. Raises what Pillow raises for a file that is no whole picture."""
+def opened(path):
+    """An upright 8-bit RGB picture. Raises what Pillow raises for a file that is no whole picture."""
     with Image.open(path) as picture:
-        return np.asarray(picture.convert("RGB"))
+        return ImageOps.exif_transpose(picture).convert("RGB")
+
+
+def load(path):
+    """An upright 8-bit RGB picture as an array [H, W, 3]."""
+    return np.asarray(opened(path))
 
 
 def as_batch(array):
@@ -32,12 +37,12 @@ class Pictures:
 
     `longest_sides`: a picture is taken once for each, reduced (never enlarged) so that its longer side is that long. Reducing makes
     soft photographs sharp, and gives detail of several scales. `targets`: a folder with what the network should make of each
-    picture, under the same name before the suffix and of the same size; without it, that is the picture itself. Files that are no
+    picture, under the same path before the suffix and of the same size; without it, that is the picture itself. Files that are no
     whole picture, or have no target, are listed in `left_out` with the reason.
     """
 
     def __init__(self, folder, longest_sides, smallest, log=lambda text: print(text, file=sys.stderr), targets=None):
-        self.arrays, self.owners, self.left_out, self.files, self.targets = [], [], [], [], targets
+        self.arrays, self.owners, self.left_out, self.files, self.folder, self.targets = [], [], [], [], pathlib.Path(folder), targets
         for path in sorted(p for p in pathlib.Path(folder).rglob("*") if p.suffix.lower() in SUFFIXES):
             try:
                 layers = self._layers(path)
@@ -67,17 +72,15 @@ class Pictures:
         """The file with what the network should make of a picture: itself, without `targets`."""
         if self.targets is None:
             return path
-        found = sorted(p for p in pathlib.Path(self.targets).glob(glob.escape(path.stem) + ".*") if p.suffix.lower() in SUFFIXES)
+        place = pathlib.Path(self.targets) / path.relative_to(self.folder).parent
+        found = sorted(p for p in place.glob(glob.escape(path.stem) + ".*") if p.suffix.lower() in SUFFIXES)
         if not found:
-            raise ValueError(f"{self.targets} has no picture of that name")
+            raise ValueError(f"{place} has no picture of that name")
         return found[0]
 
     def _layers(self, path):
         """A picture and, where targets are other pictures, its target."""
-        layers = []
-        for file in (path, self.target(path))[:1 if self.targets is None else 2]:
-            with Image.open(file) as opened:
-                layers.append(opened.convert("RGB"))
+        layers = [opened(file) for file in (path, self.target(path))[:1 if self.targets is None else 2]]
         if layers[0].size != layers[-1].size:
             raise ValueError("its target is {} x {} pixels, not {} x {}".format(*layers[-1].size, *layers[0].size))
         return layers

@@ -3,6 +3,8 @@ import pathlib
 
 import yaml
 
+from . import degradations, losses
+
 DEFAULTS = {
     "summary": None, "seed": 1, "channels": "rgb", "degradation": [], "losses": {"l1": 1}, "steps": 20000, "batch": 16, "patch": 40,
     "rate": 1e-3, "schedule": "one_cycle", "average": 0.999, "precision": "auto", "threads": 2, "start": None, "adversary": None,
@@ -11,30 +13,46 @@ DEFAULTS = {
 DATA = {"folder": None, "targets": None, "longest_sides": [1600, 1100, 700], "hold_out": 3, "detail": 1}
 ADVERSARY = {"channels": 32, "weight": 0.005, "rate": 1e-4, "loss": "relativistic", "begin": 0}
 REQUIRED = ("name", "network")
+CHOICES = {"channels": ("rgb", "luma"), "schedule": ("one_cycle", "cosine", "constant"), "precision": ("auto", "bf16", "f32")}
+# What does not change the weights that come out.
+ASIDE = ("summary", "threads", "report_every", "save_every", "look_every", "output", "card", "start")
 
 
 class RecipeError(ValueError):
     """What is wrong with a recipe."""
 
 
-def _filled(given, defaults, where):
-    if unknown := [key for key in given if key not in defaults and key not in REQUIRED]:
-        raise RecipeError(f"{where}: there is no {', '.join(unknown)}; there are {', '.join([*REQUIRED, *defaults])}")
+def _filled(given, defaults, where, required=()):
+    if not isinstance(given, dict):
+        raise RecipeError(f"{where} is no list of keys and values")
+    if unknown := [key for key in given if key not in defaults and key not in required]:
+        raise RecipeError(f"{where}: there is no {', '.join(unknown)}; there are {', '.join([*required, *defaults])}")
     return {**defaults, **given}
 
 
 def read(path):
     """The recipe as a dictionary with every default filled in; folders in it are relative to the file."""
     path = pathlib.Path(path)
-    recipe = yaml.safe_load(path.read_text())
+    try:
+        recipe = yaml.safe_load(path.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: {error}") from error
+    if not isinstance(recipe, dict):
+        raise RecipeError(f"{path} is no list of keys and values")
     if missing := [key for key in REQUIRED if key not in recipe]:
         raise RecipeError(f"{path}: {', '.join(missing)} is missing")
-    recipe = _filled(recipe, DEFAULTS, path)
+    recipe = _filled(recipe, DEFAULTS, path, REQUIRED)
     recipe["data"] = _filled(recipe["data"], DATA, f"{path}: data")
     if recipe["adversary"] is not None:
         recipe["adversary"] = _filled(recipe["adversary"], ADVERSARY, f"{path}: adversary")
-    if recipe["channels"] not in ("rgb", "luma"):
-        raise RecipeError(f"{path}: channels is rgb or luma, not {recipe['channels']}")
+    for key, choices in CHOICES.items():
+        if recipe[key] not in choices:
+            raise RecipeError(f"{path}: {key} is {' or '.join(choices)}, not {recipe[key]}")
+    try:
+        degradations.check(recipe["degradation"])
+        losses.weighted(recipe["losses"])
+    except ValueError as error:
+        raise RecipeError(f"{path}: {error}") from error
     if recipe["data"]["folder"] is None:
         raise RecipeError(f"{path}: data.folder is missing: the folder with the photographs")
     recipe["data"]["folder"] = path.parent / recipe["data"]["folder"]
@@ -44,3 +62,10 @@ def read(path):
     if recipe["start"]:
         recipe["start"] = path.parent / recipe["start"]
     return recipe
+
+
+def substance(recipe, held):
+    """What decides the weights, as text by key: a checkpoint keeps it, so that a run does not go on under another recipe unnoticed."""
+    data = {key: value for key, value in recipe["data"].items() if key not in ("folder", "targets", "hold_out")}
+    kept = {key: value for key, value in recipe.items() if key not in (*ASIDE, "data")}
+    return {key: repr(value) for key, value in {**kept, "data": data, "hold_out": sorted(held)}.items()}

@@ -9,10 +9,10 @@ from PIL import Image, ImageDraw
 from .pictures import as_array, load
 
 
-def centre(path, side):
-    """The middle of a picture, at most side x side, in whole eights."""
+def centre(path, side, multiple=8):
+    """The middle of a picture, at most side x side, in whole multiples."""
     array = load(path)
-    height, width = (min(side, extent) // 8 * 8 for extent in array.shape[:2])
+    height, width = (min(side, extent) // multiple * multiple for extent in array.shape[:2])
     y, x = (array.shape[0] - height) // 2, (array.shape[1] - width) // 2
     return array[y:y + height, x:x + width]
 

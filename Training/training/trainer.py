@@ -6,7 +6,7 @@ import time
 import numpy as np
 import torch
 
-from . import checkpoint, colour, degradations, losses, metrics, sheets
+from . import checkpoint, colour, degradations, losses, metrics, recipe as recipes, sheets
 from .architecture import ComposedNetwork
 from .pictures import Pictures, as_batch
 from .safetensors import read
@@ -61,6 +61,7 @@ class Trainer:
         self.loss = losses.weighted(recipe["losses"])
         self.pictures = Pictures(recipe["data"]["folder"], recipe["data"]["longest_sides"], self.patch_size, log, recipe["data"]["targets"])
         self.step, self.seconds, self.history, self.looks = 0, 0.0, [], []
+        self.changes, self.stopping = [], False
         self._hold_out()
 
     @property
@@ -111,9 +112,14 @@ class Trainer:
             result = self.network(seen)
         loss = self.loss(result.float(), originals)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.clip()
         self.optimizer.step()
         return {"loss": loss.item()}
+
+    def clip(self):
+        """Keeps the gradient's norm to 1; ends the run, before the weights change, where it is no number."""
+        if not math.isfinite(torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0).item()):
+            raise SystemExit(f"step {self.step}: the gradient is no number any more; lower `rate` or set `precision: f32`, and resume")
 
     def _average(self):
         """The exponential mean of the weights: what is exported."""
@@ -123,14 +129,21 @@ class Trainer:
 
     # The run.
 
-    def run(self, until=None):
-        """Trains to the recipe's last step, or to step `until`."""
-        self.resume()
+    def run(self, until=None, changed=False):
+        """Trains to the recipe's last step, or to step `until`; where `stopping` is set, to the end of the step in hand.
+
+        `changed`: goes on from a checkpoint of a recipe that said something else.
+        """
+        self.resume(changed)
         last = min(until or self.recipe["steps"], self.recipe["steps"])
+        if self.held_files:
+            self.log(f"held out: {', '.join(path.name for path in self.held_files)}")
         self.log(f"{self.recipe['name']}: {self.network.parameter_count} parameters, {len(self.pictures.files)} pictures "
                  f"({len(self.held_files)} held out), steps {self.step} to {last}, {'bf16' if self.bf16 else 'f32'}")
         sums, count, begun, begun_step = {}, 0, time.monotonic(), self.step
         while self.step < last:
+            if self.stopping:
+                return self.save()
             for group in self.optimizer.param_groups:
                 group["lr"] = rate_at(self.step, self.recipe)
             started = time.monotonic()
@@ -152,9 +165,11 @@ class Trainer:
                 self.log(f"{100 * self.step / last:5.1f} %  step {self.step}  {text}  rate {rate_at(self.step, self.recipe):.2e}  "
                          f"{pace:.3f} s a step  ETA {left // 3600}:{left // 60 % 60:02}:{left % 60:02}")
                 sums, count = {}, 0
-            if self.step % self.recipe["look_every"] == 0 or self.step == last:
+            looks = self.step % self.recipe["look_every"] == 0 or self.step == last
+            if looks or self.step % self.recipe["save_every"] == 0:
+                self.save()
+            if looks:
                 self.look()
-            if self.step % self.recipe["save_every"] == 0 or self.step == last:
                 self.save()
 
     @torch.no_grad()
@@ -163,16 +178,18 @@ class Trainer:
         network = self.averaged_network()
         random = np.random.default_rng(self.recipe["seed"])
         rows, figures = [], []
+        multiple = math.lcm(8, self.scale)
         for path in self.held_files:
-            picture, original = (as_batch(sheets.centre(file, 480 // self.scale * self.scale)) for file in (path, self.pictures.target(path)))
+            picture, original = (as_batch(sheets.centre(file, 480, multiple)) for file in (path, self.pictures.target(path)))
             seen = degradations.apply(picture, self.recipe["degradation"], random)
-            result = applied(network, seen, self.recipe["channels"], self.scale)
-            rows.append([sheets.enlarged(seen, self.scale), result.clamp(0, 1), original])
-            figures.append(metrics.psnr(result.clamp(0, 1), original, border=2))
+            result = applied(network, seen, self.recipe["channels"], self.scale).clamp(0, 1)
+            plain = sheets.enlarged(seen, self.scale)
+            rows.append([plain, result, original])
+            figures.append([metrics.psnr(picture, original, border=2) for picture in (result, plain)])
         if rows:
-            mean = sum(figures) / len(figures)
+            mean, before = (sum(column) / len(figures) for column in zip(*figures))
             self.looks.append({"step": self.step, "psnr": mean})
-            self.log(f"step {self.step}: {mean:.2f} dB (colour) on {len(rows)} held-out pictures")
+            self.log(f"step {self.step}: {mean:.2f} dB (colour; {before:.2f} before) on {len(rows)} held-out pictures")
             sheets.write(self.output / f"sample-{self.step:06}.png", rows)
         sheets.plot(self.output / "losses.png", self.history, self.looks)
 
@@ -185,7 +202,8 @@ class Trainer:
 
     def state(self):
         return {"step": self.step, "seconds": self.seconds, "history": self.history, "looks": self.looks, "averaged": self.averaged,
-                "network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
+                "network": self.network.state_dict(), "optimizer": self.optimizer.state_dict(),
+                "recipe": recipes.substance(self.recipe, [path.name for path in self.held_files]), "changes": self.changes}
 
     def restore(self, state):
         self.step, self.seconds, self.history, self.looks = (state[k] for k in ("step", "seconds", "history", "looks"))
@@ -196,10 +214,18 @@ class Trainer:
     def save(self):
         checkpoint.save(self.output / "checkpoint.pt", self.state())
 
-    def resume(self):
-        if (state := checkpoint.load(self.output / "checkpoint.pt")) is not None:
-            self.restore(state)
-            self.log(f"resumed at step {self.step}")
+    def resume(self, changed=False):
+        if (state := checkpoint.load(self.output / "checkpoint.pt")) is None:
+            return
+        now = recipes.substance(self.recipe, [path.name for path in self.held_files])
+        begun = state.get("recipe", {})
+        others = sorted(key for key in {*now, *begun} if begun.get(key) != now.get(key)) if begun else ["it does not say which recipe it is of"]
+        if others and not changed:
+            raise SystemExit(f"{self.output / 'checkpoint.pt'} is of another recipe ({', '.join(others)}): take that up again, remove the checkpoint to begin anew, "
+                             "or give --changed to go on all the same")
+        self.changes = state.get("changes", []) + ([{"step": state["step"], "keys": others}] if others else [])
+        self.restore(state)
+        self.log(f"resumed at step {self.step}" + (f", with changes: {', '.join(others)}" if others else ""))
 
 
 def applied(network, rgb, channels, scale):
