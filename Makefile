@@ -10,7 +10,7 @@ BUILD := .build/release
 .PHONY: help demo test build setup install uninstall clean bench
 
 help:
-	@echo "make demo      set up, build, run three pipelines over real photographs, say where to look"
+	@echo "make demo      set up, build, run pipelines over real photographs, say where to look"
 	@echo "make test      set up, run all tests"
 	@echo "make build     set up, build in release mode: .build/release/aquatint"
 	@echo "make bench     time the main job beside the tools it replaces"

@@ -24,7 +24,7 @@ import Testing
     }
 
     @Test func `without a neural stage the engine is neither needed nor loaded`() throws {
-        let (outcome, opened) = try libraries(["run", "paint", "in", "-o", "out"], ["AQUATINT_OPENVINO": place("empty")])
+        let (outcome, opened) = try libraries(["run", "kuwahara", "in", "-o", "out"], ["AQUATINT_OPENVINO": place("empty")])
         #expect(outcome.status == 0 && place.files("out") == ["1.jpg"], "\(outcome.error)")
         #expect(opened.contains("libvips") && opened.contains("libaqt_kuwahara"))
         #expect(!opened.contains("openvino"))

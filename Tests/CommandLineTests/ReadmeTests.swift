@@ -37,7 +37,7 @@ import Testing
     func names() throws {
         let readme = try String(contentsOfFile: "\(Program.root)/README.md", encoding: .utf8)
         let place = try Workplace()
-        for name in ["web", "responsive", "watermark", "scan", "film", "denoise-sharpen", "upscale", "onnx", "neural-chain", "paint", "newsprint"] {
+        for name in ["web", "responsive", "watermark", "scan", "film", "denoise-sharpen", "upscale", "onnx", "neural-chain", "restore", "restore-old-scans", "paint", "kuwahara", "newsprint"] {
             #expect(readme.contains("`\(name)`"))
             let outcome = try place.aquatint("check", name)
             #expect(outcome.status == 0, "\(outcome.error)")

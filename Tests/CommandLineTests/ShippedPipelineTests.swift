@@ -19,7 +19,10 @@ struct Shipped: Sendable, CustomTestStringConvertible {
         Shipped(name: "denoise", results: [(".png", 320, 240)], needsEngine: true),
         Shipped(name: "upscale", results: [(".png", 640, 480)], needsEngine: true),
         Shipped(name: "onnx", results: [(".png", 640, 480)], needsEngine: true),
-        Shipped(name: "paint", results: [(".jpg", 320, 240)]),
+        Shipped(name: "restore", results: [(".jpg", 320, 240)], needsEngine: true),
+        Shipped(name: "restore-old-scans", results: [(".jpg", 320, 240)], needsEngine: true),
+        Shipped(name: "paint", results: [(".jpg", 320, 240)], needsEngine: true),
+        Shipped(name: "kuwahara", results: [(".jpg", 320, 240)]),
         Shipped(name: "newsprint", results: [(".png", 320, 240)]),
         Shipped(name: "neural-chain", results: [(".jpg", 320, 240)], needsEngine: true),
     ]
@@ -55,7 +58,7 @@ struct Shipped: Sendable, CustomTestStringConvertible {
             #expect(try place.load("out/deep.png").format == .ushort && place.load("out/transparent.png").bands == 4)
             #expect(try place.load("out/grey.png").bands == 1 && place.load("out/grey-alpha.png").bands == 2)
         }
-        if pipeline.name == "paint" { #expect(!outcome.error.contains("grey.png: transparency"), "\(outcome.error)") }
+        if pipeline.name == "kuwahara" { #expect(!outcome.error.contains("grey.png: transparency"), "\(outcome.error)") }
     }
 
     @Test(.enabled(if: Program.hasEngine, "there is no inference engine: run make setup"))
@@ -63,7 +66,7 @@ struct Shipped: Sendable, CustomTestStringConvertible {
         let place = try Workplace()
         try FileManager.default.createDirectory(atPath: place("in"), withIntermediateDirectories: true)
         for (name, width, height) in [("1x1", 1, 1), ("3x5", 3, 5), ("1x40", 1, 40), ("7x7", 7, 7)] { try Picture.make(width, height).save(place("in/\(name).png")) }
-        for (name, factor) in [("neural-chain", 1), ("upscale", 2), ("denoise", 1), ("paint", 1), ("newsprint", 1)] {
+        for (name, factor) in [("neural-chain", 1), ("upscale", 2), ("denoise", 1), ("restore", 1), ("restore-old-scans", 1), ("paint", 1), ("kuwahara", 1), ("newsprint", 1)] {
             let outcome = try place.aquatint("run", Program.pipeline(name), "in", "-o", name)
             #expect(outcome.status == 0, "\(outcome.error)")
             for file in place.files(name) {
