@@ -129,4 +129,13 @@ struct SynchronisedNetworkTests {
         let error = try #require(throws: (any Error).self) { try image.bytes() }
         #expect("\(error)".contains("(InstanceNormalization)' reads holds NaN or infinity in the part from ("), "\(error)")
     }
+
+    @Test func `infinity in the picture itself is found there`() throws {
+        let network = try StatisticNetwork { network, x in try network.conv(try network.statistic(.instance, try network.conv(x)), to: 3) }
+        // Full scale of floats is light; a number past the largest float is infinity.
+        let picture = try Operation.image("linear", ["in": .image(try Scene.data(width: 90, height: 70, bands: 3)), "a": .doubles([1e300]), "b": .doubles([0])])
+        let image = try network.run(picture, ["tiling": StatisticNetwork.tiles(of: 40)]).image
+        let error = try #require(throws: (any Error).self) { try image.bytes() }
+        #expect("\(error)".contains("the picture that goes into it holds NaN or infinity at ("), "\(error)")
+    }
 }
