@@ -20,7 +20,7 @@ import torch.nn as nn
 from . import modules
 
 VERSION = 1
-BEGINNINGS = {"ChannelScale": ("initial",), "PReLU": ("init",)}                     # arguments that say where training begins: no part of the network
+BEGINNINGS = {"ChannelScale": ("initial",), "PReLU": ("init",)}            # arguments that say where training begins: no part of the network
 # Each type and the arguments that both readers know: torch's own modules take more.
 _ATTENTION = ("in_channels", "out_channels", "window", "scale")
 TYPES = {

@@ -185,7 +185,7 @@ class Trainer:
             result = applied(network, seen, self.recipe["channels"], self.scale).clamp(0, 1)
             plain = sheets.enlarged(seen, self.scale)
             rows.append([plain, result, original])
-            figures.append([metrics.psnr(picture, original, border=2) for picture in (result, plain)])
+            figures.append([metrics.psnr(made, original, border=2) for made in (result, plain)])
         if rows:
             mean, before = (sum(column) / len(figures) for column in zip(*figures))
             self.looks.append({"step": self.step, "psnr": mean})
