@@ -55,6 +55,7 @@ let package = Package(
         .target(name: "COpenVINO"),
         .target(name: "CStageMarks"),
         .target(name: "CSamples"),
+        .target(name: "CDisk"),
         .target(name: "CAquatintPlugin"),
         module("Vips", ["CVips"]),
         module("PipelineLanguage", [yams]),
@@ -66,7 +67,7 @@ let package = Package(
         module("ContentHash", []),
         module("NeuralStages", ["AquatintPlugin", "Networks"]),
         module("StageHost", ["Vips", "PipelineLanguage", "ONNX", "Inference", "CAquatintPlugin", "CStageMarks", "CSamples", "ContentHash"]),
-        module("Runner", ["Vips", "PipelineLanguage", "StageHost", "Inference", "ContentHash"]),
+        module("Runner", ["Vips", "PipelineLanguage", "StageHost", "Inference", "ContentHash", "CDisk"]),
         // Installed, the Swift run-time libraries lie beside the plug-ins, which find them already loaded.
         .executableTarget(name: "aquatint",
                           dependencies: ["Runner", "StageHost", "PipelineLanguage", "Inference", "Vips", "ONNX", argumentParser], swiftSettings: strict,

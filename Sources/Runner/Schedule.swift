@@ -46,6 +46,16 @@ extension Schedule {
         settings.inProcess ?? (images <= 1 && !request.usesPlugins)
     }
 
+    /// How many images each worker may have in hand beside those that it computes. Those of pipelines that are libvips' alone may be small, and are synced to the disk in
+    /// groups; each takes a thread of the supervisor.
+    func waiting(_ request: RunRequest) -> Int {
+        let (workers, _) = workforce(request)
+        return request.usesNetworks || request.usesPlugins ? Self.leastWaiting : max(Self.leastWaiting, min(24, 256 / workers))
+    }
+
+    /// One that waits for the disk, and one that waits its turn.
+    static let leastWaiting = 2
+
     func limits(_ request: RunRequest, _ settings: RunSettings) -> WorkerLimits {
         let (workers, _) = workforce(request)
         let share = min(memory / workers, request.pipeline.limits.maxMemory ?? .max)
@@ -59,7 +69,7 @@ extension Schedule {
         return WorkerSetup(
             name: request.pipeline.source.name, text: request.pipeline.source.text, set: request.set, pluginPath: settings.pluginPath,
             precision: neural.precision.description, device: neural.device, fuses: neural.fuses, cacheFolder: neural.cacheFolder, neuralThreads: neural.threads, threads: threads,
-            isShared: neural.isShared, lanes: lanes, memory: memory, memoryPerImage: memoryPerImage(request.pipeline), isVerbose: settings.isVerbose)
+            isShared: neural.isShared, lanes: lanes, waiting: waiting(request), memory: memory, memoryPerImage: memoryPerImage(request.pipeline), isVerbose: settings.isVerbose)
     }
 
 }

@@ -17,7 +17,7 @@ import Testing
         var failed = FailedImage(ImageFailure("stage", "it divides by zero"))
         for seconds in [Double.nan, .infinity, -.infinity, 1.5] {
             failed.seconds = seconds
-            #expect(here.send(WorkerAnswer.failed(7, failed, state: WorkerState(notes: [], resident: 1))))
+            #expect(here.send(WorkerAnswer.failed(7, failed, state: WorkerState(notes: [], resident: 1, pace: 0.002))))
             guard case .failed(7, let arrived, _)? = there.receive(WorkerAnswer.self) else {
                 Issue.record("\(seconds) did not arrive")
                 return

@@ -21,8 +21,8 @@ import Testing
     @Test func `what comes with every image arrives as it was sent`() throws {
         let order = WorkerOrder.make(Self.planned), bytes = try #require(order.packed)
         #expect(try Self.json(WorkerOrder(packed: bytes)) == Self.json(order))
-        for answer in [WorkerAnswer.progress(3, 0.5), .made(7, Self.made, state: WorkerState(notes: ["n"], resident: 5)),
-                       .made(0, MadeImage(pixels: 0, notes: [], seconds: 0), state: WorkerState(notes: [], resident: 0))] {
+        for answer in [WorkerAnswer.progress(3, 0.5), .made(7, Self.made, state: WorkerState(notes: ["n"], resident: 5, pace: 0.002)),
+                       .made(0, MadeImage(pixels: 0, notes: [], seconds: 0), state: WorkerState(notes: [], resident: 0, pace: 0.002))] {
             let bytes = try #require(answer.packed)
             #expect(try Self.json(WorkerAnswer(packed: bytes)) == Self.json(answer))
         }
@@ -36,7 +36,7 @@ import Testing
     }
 
     @Test func `bytes that are cut short or say too much are refused`() throws {
-        let bytes = try #require(WorkerAnswer.made(7, Self.made, state: WorkerState(notes: ["n"], resident: 5)).packed)
+        let bytes = try #require(WorkerAnswer.made(7, Self.made, state: WorkerState(notes: ["n"], resident: 5, pace: 0.002)).packed)
         for count in 0..<bytes.count { #expect(WorkerAnswer(packed: Array(bytes[..<count])) == nil) }
         // A list of more elements than there are bytes.
         var lists = PackedBytes(beginning: [UInt8(ascii: "m")])

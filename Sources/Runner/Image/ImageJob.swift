@@ -11,44 +11,35 @@ struct ImageJob {
     /// Told of the share of the work that is done, 0...1; from any thread.
     let progress: @Sendable (Double) -> Void
 
-    /// Makes the outputs. They get their names when all of them are complete.
+    /// Computes the outputs and writes them where nobody sees them: what is left waits for the disk (`ComputedImage.commit`).
     ///
-    /// - Parameters:
-    ///   - clock: what it takes, also where it fails.
-    ///   - committing: called when all is computed: what is left waits for the disk.
-    func run(_ clock: inout JobClock, committing: () -> Void = {}) throws(ImageFailure) -> MadeImage {
+    /// - Parameter clock: what it takes, also where it fails.
+    func run(_ clock: inout JobClock) throws(ImageFailure) -> ComputedImage {
         let watch = session.pipeline.limits.timeout.map { DeadlineWatch(seconds: $0, context: context) }
         defer {
             watch?.cancel()
             context.finish()
         }
         do throws(ImageFailure) {
-            return try make(&clock, committing)
+            return try compute(&clock)
         } catch {
             guard let watch, watch.isExpired else { throw error }
             throw ImageFailure("timeout", "took longer than the \(session.pipeline.limits.timeout ?? 0) seconds of limits.timeout")
         }
     }
 
-    private func make(_ clock: inout JobClock, _ committing: () -> Void) throws(ImageFailure) -> MadeImage {
+    private func compute(_ clock: inout JobClock) throws(ImageFailure) -> ComputedImage {
         // Before it is opened: what comes later is told by its time.
         let file = OpenedFile(planned.input.path)
         var transaction = OutputTransaction()
         var made = try write(file, &transaction, &clock)
         if context.isCancelled { throw ImageFailure("cancelled", "given up") }
-        clock.begin("sync")
-        committing()
         made.content = try file.stamp()
-        do throws(RunError) {
-            made.written = try transaction.commit()
-        } catch {
-            throw ImageFailure("save", error.description, endsRun: error.status == .someFailed ? nil : error)
-        }
-        made.stages = clock.seconds(context)
-        return made
+        clock.begin("sync")
+        return ComputedImage(planned: planned, made: made, transaction: transaction, clock: clock, context: context)
     }
 
-    /// Computes and writes the outputs, which have no names yet. What that took of memory is free when it returns: others may be computed while these wait for a disk.
+    /// What that took of memory is free when it returns: others may be computed while these wait for a disk.
     private func write(_ file: OpenedFile, _ transaction: inout OutputTransaction, _ clock: inout JobClock) throws(ImageFailure) -> MadeImage {
         let opened: InputImage, prepared: [PreparedOutput]
         do throws(ImageFailure) {

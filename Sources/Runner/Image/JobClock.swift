@@ -5,6 +5,10 @@ struct JobClock {
     private var ended: [StageSeconds] = []
     private var part = "load"
     private var since = ContinuousClock.now
+    private let start = ContinuousClock.now
+
+    /// All of it so far.
+    var seconds: Double { (ContinuousClock.now - start).seconds }
 
     /// The next part begins, and the one before it has ended.
     mutating func begin(_ next: String) {

@@ -74,21 +74,31 @@ struct OutputTransaction: ~Copyable {
     /// Whether open files can be opened and linked by the names that `/proc` gives them.
     private static let hasDescriptorNames = access("/proc/self/fd", X_OK) == 0
 
+    /// A file that is to be on the disk before it gets its name.
+    struct Unsynced: Equatable {
+        let descriptor: Int32
+        let device: UInt64?
+    }
+
+    /// All files written so far.
+    var unsynced: [Unsynced] { pending.map { Unsynced(descriptor: $0.descriptor, device: $0.made?.device) } }
+
     /// Syncs every file to the disk, then gives each its final name. The folders are synced at the end of a run (`syncFolders`): a name that a power failure takes
     /// back is one that the next run makes again.
     ///
     /// On failure nothing that this transaction wrote stays behind, and what it had replaced already is put back.
     ///
+    /// - Parameter isSynced: whether somebody has synced their file system since they were written (``GroupSync``).
     /// - Returns: bytes and time of last change (nanoseconds since 1970) of each: what the journal knows them by, whoever writes there next.
     @discardableResult
-    mutating func commit() throws(RunError) -> [[Int64]] {
+    mutating func commit(isSynced: Bool = false) throws(RunError) -> [[Int64]] {
         var stamps: [[Int64]] = []
         for file in pending {
             guard file.temporary != nil || file.isUntouched else { throw Self.taken(file) }
             let status = file.temporary.map { FileStatus($0) } ?? FileStatus(descriptor: file.descriptor)
             // Some savers put another file in the place of the one that they are given.
             if let status, let made = file.made, made.inode == status.inode, made.device == status.device, file.isUntouched {
-                try Self.sync(file.descriptor, file.final)
+                if !isSynced { try Self.sync(file.descriptor, file.final) }
             } else {
                 try Self.sync(file.path)
             }

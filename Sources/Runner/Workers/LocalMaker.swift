@@ -8,26 +8,16 @@ final class LocalMaker: ImageMaker {
     let session: RunSession
     /// Bytes for each image.
     private let memory: Int
-    /// Images computed at the same time; others wait, or wait for the disk.
-    private let computing: DispatchSemaphore
     private let contexts = Mutex<[Int: ImageContext]>([:])
     private let isAbandoned = Atomic<Bool>(false)
 
+    /// How many images are computed at the same time.
     let places: Int
 
     /// - Parameters:
     ///   - lanes: how many images are computed at the same time.
     ///   - memory: bytes for each.
-    init(session: RunSession, lanes: Int, memory: Int) {
-        self.session = session
-        self.memory = memory
-        computing = DispatchSemaphore(value: lanes)
-        places = min(lanes + Self.waitingForDisk, WorkerBoard.mostFlights)
-    }
-
-    /// The next image is computed while the files of the last ones are synced to the disk, which takes longer than computing a small one: several syncs at a time cost a
-    /// file system little more than one.
-    static let waitingForDisk = 2
+    init(session: RunSession, lanes: Int, memory: Int) { (self.session, places, self.memory) = (session, lanes, memory) }
 
     func prepare(_ images: [PlannedImage]) throws(RunError) -> [String] {
         if session.request.usesNetworks, session.request.neural.precision == .auto, session.stages.hasFasterTypes {
@@ -39,42 +29,30 @@ final class LocalMaker: ImageMaker {
     }
 
     func make(_ planned: PlannedImage, while isWanted: () -> Bool, progress: @escaping @Sendable (ImageProgress) -> Void) throws(FailedImage) -> MadeImage? {
-        try make(planned, while: isWanted, progress: progress, committing: {})
+        guard isWanted() else { return nil }
+        let computed = try compute(planned, progress: progress)
+        do throws(FailedImage) {
+            return try computed.commit()
+        } catch {
+            progress(.failed(error.failure))
+            throw error
+        }
     }
 
-    /// - Parameter committing: called when all is computed, and files are only to be synced and named.
-    func make(_ planned: PlannedImage, while isWanted: () -> Bool, progress: @escaping @Sendable (ImageProgress) -> Void, committing: () -> Void)
-        throws(FailedImage) -> MadeImage? {
-        computing.wait()
-        var isComputing = true
-        func computed() {
-            if isComputing { computing.signal() }
-            isComputing = false
-        }
-        defer { computed() }
-        guard isWanted() else { return nil }
-        let start = ContinuousClock.now
+    /// All but the names of the outputs.
+    func compute(_ planned: PlannedImage, progress: @escaping @Sendable (ImageProgress) -> Void) throws(FailedImage) -> ComputedImage {
         let memory = PeakMemory.begin()
         progress(.begun)
         let context = context(of: planned.index, for: .making)
         defer { end(planned.index, context) }
         var clock = JobClock()
         do throws(ImageFailure) {
-            let job = ImageJob(session: session, planned: planned, context: context) { progress(.fraction($0)) }
-            var peak: Int?
-            var made = try job.run(&clock) {
-                // Before the next image begins.
-                peak = memory.end()
-                computed()
-                committing()
-            }
-            made.peakMemory = peak
-            made.notes = context.notes
-            made.seconds = (ContinuousClock.now - start).seconds
-            return made
+            let computed = try ImageJob(session: session, planned: planned, context: context) { progress(.fraction($0)) }.run(&clock)
+            computed.peakMemory = memory.end()
+            return computed
         } catch {
             progress(.failed(error))
-            throw FailedImage(error, notes: context.notes, seconds: (ContinuousClock.now - start).seconds, stages: clock.seconds(context))
+            throw FailedImage(error, notes: context.notes, seconds: clock.seconds, stages: clock.seconds(context))
         }
     }
 

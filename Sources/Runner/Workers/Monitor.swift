@@ -30,4 +30,12 @@ final class Monitor<Value>: @unchecked Sendable {
             condition.wait()
         }
     }
+
+    /// Waits until `body` is true, or for so many seconds.
+    func wait(atMost seconds: Double, until body: (Value) -> Bool) {
+        condition.lock()
+        defer { condition.unlock() }
+        let deadline = Date(timeIntervalSinceNow: seconds)
+        while !body(value), condition.wait(until: deadline) {}
+    }
 }

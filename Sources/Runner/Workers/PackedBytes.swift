@@ -130,6 +130,6 @@ extension ContentStamp: Packed {
 }
 
 extension WorkerState: Packed {
-    func pack(into bytes: inout PackedBytes) { bytes.add(notes, resident) }
-    init(unpacking bytes: inout PackedBytes) throws(PackedBytes.Malformed) { self.init(notes: try bytes.next(), resident: try bytes.next()) }
+    func pack(into bytes: inout PackedBytes) { bytes.add(notes, resident, pace) }
+    init(unpacking bytes: inout PackedBytes) throws(PackedBytes.Malformed) { self.init(notes: try bytes.next(), resident: try bytes.next(), pace: try bytes.next()) }
 }

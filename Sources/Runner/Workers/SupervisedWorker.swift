@@ -1,12 +1,16 @@
 internal import Foundation
 internal import Inference
 internal import StageHost
+internal import Synchronization
 
 /// One place in the workforce: a worker process, and the next one where that is lost or has grown too large.
 ///
 /// Every method from any thread. The process is started when it is needed first.
 final class SupervisedWorker: Sendable {
+    /// Images that it can have in hand.
     let places: Int
+    /// How many of its places are used now.
+    private let allowed: Atomic<Int>
     private let setup: WorkerSetup
     private let limits: WorkerLimits
     /// How a stage's id is shown: with its place in the pipeline.
@@ -56,8 +60,13 @@ final class SupervisedWorker: Sendable {
         self.ingredients = ingredients
         state = Monitor(State(reserve: reserve))
         (self.setup, self.limits, self.stageLabel) = (setup, limits, stageLabel)
-        places = min(setup.lanes + LocalMaker.waitingForDisk, WorkerBoard.mostFlights)
+        places = min(setup.lanes + setup.waiting, WorkerBoard.mostFlights)
+        allowed = Atomic(min(setup.lanes + Schedule.leastWaiting, places))
     }
+
+    /// Images that it may have in hand: beside those computed, as many as are computed in a moment, and two at least. What takes long is not begun long before its turn:
+    /// a run that is stopped waits for it, and another worker may be free earlier.
+    var allowance: Int { allowed.load(ordering: .relaxed) }
 
     /// Images in hand.
     var load: Int { state.withLock { $0.callers } }
@@ -151,7 +160,7 @@ final class SupervisedWorker: Sendable {
                 guard isWanted() else { return .some(nil) }
                 // Gone meanwhile.
                 guard let process = state.process else { return .some(nil) }
-                let isFree = !state.isReserved && (alone ? state.flights.isEmpty : state.waitingAlone == 0 && state.flights.count < places)
+                let isFree = !state.isReserved && (alone ? state.flights.isEmpty : state.waitingAlone == 0 && state.flights.count < allowance)
                 guard isFree, !state.isRetiring else { return nil }
                 // After an idle hour, nothing has been at a standstill.
                 if state.flights.isEmpty { (state.lastActivity, state.lastLook) = (nil, nil) }
@@ -334,7 +343,12 @@ final class SupervisedWorker: Sendable {
         }
     }
 
+    /// Seconds.
+    private static let moment = 0.05
+
     private func end(_ index: Int, _ outcome: Flight.Outcome, _ worker: WorkerState, _ process: WorkerProcess) {
+        let ahead = worker.pace > 0 ? Int(min(Double(setup.waiting), Self.moment / worker.pace)) : 0
+        allowed.store(min(setup.lanes + max(Schedule.leastWaiting, ahead), places), ordering: .relaxed)
         let (flight, isOver) = state.withLock { state in
             state.notes += worker.notes
             state.madeCount += 1

@@ -21,7 +21,11 @@ public final class WorkerMain: Sendable {
     private let lastResident = Mutex<(time: ContinuousClock.Instant, bytes: Int)>((.now - .seconds(1), 0))
     /// The image that this process has begun with, -1 before: whatever a plug-in has used up by then, it was not an earlier one.
     private let first = Atomic<Int>(-1)
-    private let inHand = Atomic<Int>(0)
+    private let committer = Mutex<Committer?>(nil)
+    /// Of the board.
+    private let freePlaces = Mutex<[Int]>([])
+    /// Seconds that an image takes to compute, of late; 0 before the first.
+    private let pace = Mutex(0.0)
     private let supervisor = getppid()
     private let starting = DispatchQueue(label: "aquatint.start")
 
@@ -73,7 +77,7 @@ public final class WorkerMain: Sendable {
             case .begin(let setup): starting.async { [self] in begin(setup) }
             case .prepare(let images): starting.async { [self] in prepare(images) }
             case .make(let planned):
-                inHand.add(1, ordering: .sequentiallyConsistent)
+                committer.withLock { $0 }?.ordered()
                 waiting.withLock { $0.append(planned) }
                 arrived.signal()
             case .cancel(let index): maker.withLock { $0 }?.cancel(index)
@@ -83,16 +87,19 @@ public final class WorkerMain: Sendable {
         WorkerFolder.removeOwn()
         OwnProcesses.endDescendants()
         // The supervisor hangs up when there is nothing in hand, or is gone: otherwise somebody else has.
-        if inHand.load(ordering: .sequentiallyConsistent) > 0, getppid() == supervisor { _exit(Self.cannotAnswer) }
+        if let committer = committer.withLock({ $0 }), committer.inHand > 0, getppid() == supervisor { _exit(Self.cannotAnswer) }
     }
 
     private func begin(_ setup: WorkerSetup) {
         do throws(RunError) {
             let maker = try made(setup)
             self.maker.withLock { $0 = maker }
-            // With fewer threads than places, images wait.
-            let started = (0..<maker.places).prefix { place in SystemThread.start { [self] in serve(maker, place) } }
-            if started.isEmpty { throw SystemThread.none }
+            let committer = Committer(most: max(1, setup.waiting / 2))
+            self.committer.withLock { $0 = committer }
+            freePlaces.withLock { $0 = Array((0..<WorkerBoard.mostFlights).reversed()) }
+            // With fewer threads than images may be computed, these wait.
+            let started = (0..<maker.places).prefix { _ in SystemThread.start { [self] in serve(maker, committer) } }
+            if started.isEmpty || !committer.start() { throw SystemThread.none }
             answer(WorkerAnswer.ready)
         } catch {
             answer(WorkerAnswer.refused(error))
@@ -131,16 +138,30 @@ public final class WorkerMain: Sendable {
         }
     }
 
-    /// - Parameter place: which of the images in hand are this thread's.
-    private func serve(_ maker: LocalMaker, _ place: Int) {
+    private func serve(_ maker: LocalMaker, _ committer: Committer) {
         let channel = channel
         while true {
             arrived.wait()
             guard let planned = waiting.withLock({ $0.isEmpty ? nil : $0.removeFirst() }) else { continue }
             _ = first.compareExchange(expected: -1, desired: planned.index, ordering: .relaxed)
-            let lastTold = Mutex(ContinuousClock.now)
+            // Which of the images in hand it is on the board. The supervisor orders fewer than there are places.
+            let place = freePlaces.withLock { $0.popLast() } ?? 0
+            let start = ContinuousClock.now, lastTold = Mutex(start)
+            @Sendable func done(_ result: Result<MadeImage, FailedImage>) {
+                switch result {
+                case .success(let made): answer(WorkerAnswer.made(planned.index, made, state: state(maker)))
+                case .failure(let error):
+                    // A plug-in has used them up, and nothing can be opened any more. Where that was an earlier image, another process makes this one.
+                    if isOutOfDescriptors(error), first.load(ordering: .relaxed) != planned.index { giveWay() }
+                    answer(WorkerAnswer.failed(planned.index, error, state: state(maker)))
+                    if isOutOfDescriptors(error) { giveWay() }
+                }
+                WorkerBoard.setFlight(place, image: nil)
+                freePlaces.withLock { $0.append(place) }
+                committer.answered()
+            }
             do throws(FailedImage) {
-                let made = try maker.make(planned, while: { true }, progress: { progress in
+                let computed = try maker.compute(planned) { progress in
                     switch progress {
                     case .begun: WorkerBoard.setFlight(place, image: planned.index, phase: Flight.Phase.computing.rawValue)
                     case .fraction(let fraction):
@@ -154,16 +175,13 @@ public final class WorkerMain: Sendable {
                         if isDue { channel.send(WorkerAnswer.progress(planned.index, fraction)) }
                     case .failed: break
                     }
-                }, committing: { WorkerBoard.setFlight(place, image: planned.index, phase: Flight.Phase.committing.rawValue) })
-                if let made { answer(WorkerAnswer.made(planned.index, made, state: state(maker))) }
+                }
+                WorkerBoard.setFlight(place, image: planned.index, phase: Flight.Phase.committing.rawValue)
+                pace.withLock { $0 = $0 == 0 ? (ContinuousClock.now - start).seconds : 0.8 * $0 + 0.2 * (ContinuousClock.now - start).seconds }
+                committer.commit(Committer.Item(image: computed, done: done))
             } catch {
-                // A plug-in has used them up, and nothing can be opened any more. Where that was an earlier image, another process makes this one.
-                if isOutOfDescriptors(error), first.load(ordering: .relaxed) != planned.index { giveWay() }
-                answer(WorkerAnswer.failed(planned.index, error, state: state(maker)))
-                if isOutOfDescriptors(error) { giveWay() }
+                done(.failure(error))
             }
-            WorkerBoard.setFlight(place, image: nil)
-            inHand.subtract(1, ordering: .sequentiallyConsistent)
         }
     }
 
@@ -196,6 +214,6 @@ public final class WorkerMain: Sendable {
             if now - last.time > .milliseconds(20) { last = (now, ProcessMemory.resident(of: getpid()) ?? 0) }
             return last.bytes
         }
-        return WorkerState(notes: maker.newNotes(), resident: resident)
+        return WorkerState(notes: maker.newNotes(), resident: resident, pace: pace.withLock { $0 })
     }
 }

@@ -72,6 +72,8 @@ struct WorkerState: Codable, Sendable {
     var notes: [String]
     /// Bytes that it holds.
     var resident: Int
+    /// Seconds that an image takes to compute, of late; 0 before the first.
+    var pace: Double
 }
 
 /// All that a worker needs to make the images of a run as the supervisor would.
@@ -90,6 +92,8 @@ struct WorkerSetup: Codable, Sendable {
     var threads: Int
     var isShared: Bool
     var lanes: Int
+    /// Images beside those computed that it may have in hand.
+    var waiting: Int
     /// Bytes for the run, and for each image.
     var memory: Int
     var memoryPerImage: Int

@@ -5,7 +5,7 @@ internal import Synchronization
 /// Makes images in worker processes, so that a codec, a plug-in or a network that crashes, hangs or takes all memory costs the image it was at and its process,
 /// and nothing else.
 ///
-///     thread of the batch ──┐                 ┌─▶ worker 0: one image at a time, the next one while files are synced
+///     thread of the batch ──┐                 ┌─▶ worker 0: one image at a time, the next ones while files are synced
 ///     thread of the batch ──┼─▶ Workforce ────┤
 ///     thread of the batch ──┘  (hands out)    └─▶ worker 1
 ///                                 ▲ watch: time, memory, standstill of each worker; ends what goes beyond
@@ -15,6 +15,7 @@ internal import Synchronization
 final class Workforce: ImageMaker {
     private let workers: [SupervisedWorker]
     private let next = Atomic<Int>(0)
+    private let turnstile: Turnstile
     private let watch: WorkerWatch
     /// Why there are fewer workers than were asked for, told once.
     private let shortage: Mutex<(problem: RunError?, isTold: Bool)>
@@ -34,6 +35,7 @@ final class Workforce: ImageMaker {
             SupervisedWorker(setup: setup, limits: limits, reserve: reserve.indices.contains(index) ? reserve[index] : nil, ingredients: ingredients, stageLabel: stageLabel)
         }
         watch = WorkerWatch(workers)
+        turnstile = Turnstile(workers.reduce(0) { $0 + $1.allowance })
     }
 
     func prepare(_ images: [PlannedImage]) throws(RunError) -> [String] {
@@ -42,6 +44,8 @@ final class Workforce: ImageMaker {
     }
 
     func make(_ planned: PlannedImage, while isWanted: () -> Bool, progress: @escaping @Sendable (ImageProgress) -> Void) throws(FailedImage) -> MadeImage? {
+        turnstile.enter()
+        defer { turnstile.leave(workers.reduce(0) { $0 + $1.allowance }) }
         // A plug-in may change the folder that the worker is in.
         var absolute = planned
         absolute.input = InputFile(path: Path.absolute(planned.input.path, in: folder), folder: planned.input.folder, number: planned.input.number)

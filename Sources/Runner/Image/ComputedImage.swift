@@ -1,0 +1,39 @@
+internal import StageHost
+
+/// An image whose outputs are whole and have no names yet. Its outputs are gone where it is let go of without a commit.
+///
+/// In the hands of one thread at a time: who has computed it, then who commits it.
+final class ComputedImage: @unchecked Sendable {
+    let planned: PlannedImage
+    /// The most memory that the process held while it was computed, in bytes.
+    var peakMemory: Int?
+    private var made: MadeImage
+    private var transaction: OutputTransaction
+    private let clock: JobClock
+    private let context: ImageContext
+
+    init(planned: PlannedImage, made: MadeImage, transaction: consuming OutputTransaction, clock: JobClock, context: ImageContext) {
+        (self.planned, self.made, self.clock, self.context) = (planned, made, clock, context)
+        self.transaction = transaction
+    }
+
+    /// The files that are to be on the disk before they get their names.
+    var files: [OutputTransaction.Unsynced] { transaction.unsynced }
+
+    /// Gives the outputs their names, all or none.
+    ///
+    /// - Parameter isSynced: whether its files are on the disk already.
+    func commit(isSynced: Bool = false) throws(FailedImage) -> MadeImage {
+        do throws(RunError) {
+            made.written = try transaction.commit(isSynced: isSynced)
+        } catch {
+            let failure = ImageFailure("save", error.description, endsRun: error.status == .someFailed ? nil : error)
+            throw FailedImage(failure, notes: context.notes, seconds: clock.seconds, stages: clock.seconds(context))
+        }
+        made.peakMemory = peakMemory
+        made.notes = context.notes
+        made.seconds = clock.seconds
+        made.stages = clock.seconds(context)
+        return made
+    }
+}
