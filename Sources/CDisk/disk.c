@@ -7,12 +7,12 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-/* Before Linux 5.8, syncfs() said nothing of what could not be written. */
+/* Before Linux 5.17, syncfs() did not tell all of what could not be written. */
 static int reports_errors(void) {
     struct utsname kernel;
     int major = 0, minor = 0;
     if (uname(&kernel) != 0 || sscanf(kernel.release, "%d.%d", &major, &minor) != 2) return 0;
-    return major > 5 || (major == 5 && minor >= 8);
+    return major > 5 || (major == 5 && minor >= 17);
 }
 
 int aqt_disk_syncs_together(int descriptor) {

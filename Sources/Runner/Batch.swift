@@ -141,7 +141,16 @@ public final class Batch: Sendable {
         let stream = stream(wanted)
         // With --fail-fast no image waits behind one that may fail: it would be begun before the failure is known.
         let places = settings.failsFast ? min(schedule.jobs, maker.places) : maker.places
-        WorkerPool.run(threads: arrivals == nil ? min(places, wanted.count) : places, next: { [self] in next(stream) }) { [self] planned in
+        // Before an image is taken from the list: one that arrives may change as long as nobody has it.
+        let turnstile = Turnstile(min(places, maker.room))
+        let leave = { @Sendable [maker] in turnstile.leave(min(places, maker.room)) }
+        WorkerPool.run(threads: arrivals == nil ? min(places, wanted.count) : places, wanted: { [maker] in maker.room }, next: { [self] in
+            turnstile.enter()
+            let planned = next(stream)
+            if planned == nil { leave() }
+            return planned
+        }) { [self] planned in
+            defer { leave() }
             let status = FileStatus(planned.input.path)
             work(planned, status)
             stream.finished(planned, status)

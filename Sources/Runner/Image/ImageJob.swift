@@ -32,11 +32,10 @@ struct ImageJob {
         // Before it is opened: what comes later is told by its time.
         let file = OpenedFile(planned.input.path)
         var transaction = OutputTransaction()
-        var made = try write(file, &transaction, &clock)
+        let made = try write(file, &transaction, &clock)
         if context.isCancelled { throw ImageFailure("cancelled", "given up") }
-        made.content = try file.stamp()
         clock.begin("sync")
-        return ComputedImage(planned: planned, made: made, transaction: transaction, clock: clock, context: context)
+        return ComputedImage(made, of: file, transaction: transaction, clock: clock, context: context)
     }
 
     /// What that took of memory is free when it returns: others may be computed while these wait for a disk.

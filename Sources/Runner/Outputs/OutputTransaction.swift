@@ -75,13 +75,14 @@ struct OutputTransaction: ~Copyable {
     private static let hasDescriptorNames = access("/proc/self/fd", X_OK) == 0
 
     /// A file that is to be on the disk before it gets its name.
-    struct Unsynced: Equatable {
+    struct Unsynced {
         let descriptor: Int32
+        /// nil where it is not known: foreign code may have put another file behind the descriptor.
         let device: UInt64?
     }
 
     /// All files written so far.
-    var unsynced: [Unsynced] { pending.map { Unsynced(descriptor: $0.descriptor, device: $0.made?.device) } }
+    var unsynced: [Unsynced] { pending.map { Unsynced(descriptor: $0.descriptor, device: $0.isUntouched ? $0.made?.device : nil) } }
 
     /// Syncs every file to the disk, then gives each its final name. The folders are synced at the end of a run (`syncFolders`): a name that a power failure takes
     /// back is one that the next run makes again.

@@ -40,6 +40,8 @@ final class Flight: Sendable {
     init(_ planned: PlannedImage, progress: @escaping @Sendable (ImageProgress) -> Void) { (self.planned, self.progress) = (planned, progress) }
 
     var index: Int { planned.index }
+    /// Whether its file is so small that many of its kind are made in a moment.
+    var isSmall: Bool { planned.bytes <= 64 << 10 }
     var phase: Phase { state.withLock { $0.phase } }
 
     /// Takes note of how far it is. A flight never goes back.

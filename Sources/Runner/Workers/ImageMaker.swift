@@ -38,8 +38,10 @@ enum ImageProgress: Sendable {
 
 /// Makes images: in this process, or in others that may come to grief alone.
 protocol ImageMaker: Sendable {
-    /// How many images it takes at a time; some of them only wait for a disk.
+    /// How many images it takes at a time at most; some of them only wait for a disk.
     var places: Int { get }
+    /// How many of them it has a use for as things are.
+    var room: Int { get }
 
     /// Finds what would fail every image, and lets networks choose their arithmetic on the first of `images` that can be opened. Once, before the first image.
     ///

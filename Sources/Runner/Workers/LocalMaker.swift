@@ -13,6 +13,7 @@ final class LocalMaker: ImageMaker {
 
     /// How many images are computed at the same time.
     let places: Int
+    var room: Int { places }
 
     /// - Parameters:
     ///   - lanes: how many images are computed at the same time.

@@ -28,6 +28,18 @@ enum ProcessMemory {
     }
 }
 
+/// What the machine has yet to write to its disks.
+enum DiskBacklog {
+    /// Bytes, of all files; 0 where the system does not say.
+    static var bytes: Int {
+        guard let text = ProcFile.read("/proc/meminfo") else { return 0 }
+        return text.split(separator: "\n").filter { $0.hasPrefix("Dirty:") || $0.hasPrefix("Writeback:") }.reduce(0) { sum, line in
+            let fields = line.split(separator: " ")
+            return sum &+ (fields.count > 1 ? Int(fields[1]) ?? 0 : 0) &* 1024
+        }
+    }
+}
+
 /// The most that this process held between two moments.
 struct PeakMemory {
     private init() {}

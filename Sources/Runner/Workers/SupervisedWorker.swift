@@ -64,8 +64,8 @@ final class SupervisedWorker: Sendable {
         allowed = Atomic(min(setup.lanes + Schedule.leastWaiting, places))
     }
 
-    /// Images that it may have in hand: beside those computed, as many as are computed in a moment, and two at least. What takes long is not begun long before its turn:
-    /// a run that is stopped waits for it, and another worker may be free earlier.
+    /// Images that it may have in hand: beside those computed, as many as are computed in a moment, and two at least. Files that are not small are only ever two ahead: a
+    /// run that is stopped waits for them, and another worker may be free earlier.
     var allowance: Int { allowed.load(ordering: .relaxed) }
 
     /// Images in hand.
@@ -160,7 +160,7 @@ final class SupervisedWorker: Sendable {
                 guard isWanted() else { return .some(nil) }
                 // Gone meanwhile.
                 guard let process = state.process else { return .some(nil) }
-                let isFree = !state.isReserved && (alone ? state.flights.isEmpty : state.waitingAlone == 0 && state.flights.count < allowance)
+                let isFree = !state.isReserved && (alone ? state.flights.isEmpty : state.waitingAlone == 0 && state.flights.count < room(for: flight, among: state.flights))
                 guard isFree, !state.isRetiring else { return nil }
                 // After an idle hour, nothing has been at a standstill.
                 if state.flights.isEmpty { (state.lastActivity, state.lastLook) = (nil, nil) }
@@ -175,6 +175,11 @@ final class SupervisedWorker: Sendable {
             }
             if !isWanted() { return false }
         }
+    }
+
+    private func room(for flight: Flight, among flights: [Int: Flight]) -> Int {
+        let isQuick = flight.isSmall && flights.values.allSatisfy(\.isSmall)
+        return isQuick ? allowance : min(allowance, setup.lanes + Schedule.leastWaiting)
     }
 
     // MARK: the process
@@ -313,13 +318,14 @@ final class SupervisedWorker: Sendable {
         let failure = FailedImage(verdict?.failure ?? (isMad && end.signal == SIGKILL || end.signal == nil && end.status == WorkerMain.cannotAnswer && !end.isCutOff ? mad : failure(of: end)))
         // As it was in the end, whenever it was looked at last.
         let phases = Dictionary(process.flights(places: places), uniquingKeysWith: { first, _ in first })
-        // What is computed may still be in foreign code that frees what it used.
-        let hasBegun = { (flight: Flight) in phases[flight.index] != nil }
-        let begun = flights.filter(hasBegun).count
+        // Those that wait for the disk are suspected only where nothing was computed: what they used was freed before.
+        let isComputed = phases.values.contains(.computing)
+        let isSuspect = { (flight: Flight) in phases[flight.index].map { !isComputed || $0 == .computing } ?? false }
+        let suspects = flights.filter(isSuspect).count
         for flight in flights {
             let blame: Flight.Blame = if verdict == nil, end.signal == nil, end.gaveWay { .none } else if let index = verdict?.index { index == flight.index ? .certain : .none }
-                else if !hasBegun(flight) { .none }
-                else { begun == 1 ? .certain : .suspected }
+                else if !isSuspect(flight) { .none }
+                else { suspects == 1 ? .certain : .suspected }
             flight.end(.lost(failure, blame))
         }
     }

@@ -7,7 +7,7 @@ internal import Vips
 
 /// The process that makes images for a supervisor: `aquatint worker`, started by ``WorkerProcess``.
 ///
-///     supervisor ── begin, prepare, make, make, ... ──▶ reads orders ──▶ threads, one for each image in hand
+///     supervisor ── begin, prepare, make, make, ... ──▶ reads orders ──▶ threads that compute ──▶ threads that commit
 ///                ◀── ready, progress, made, ... ───────────────────────────┤
 ///                ◀── (memory) what is called, how far each image is ────────┘
 ///
@@ -80,7 +80,16 @@ public final class WorkerMain: Sendable {
                 committer.withLock { $0 }?.ordered()
                 waiting.withLock { $0.append(planned) }
                 arrived.signal()
-            case .cancel(let index): maker.withLock { $0 }?.cancel(index)
+            case .cancel(let index):
+                maker.withLock { $0 }?.cancel(index)
+                // One that has not begun never does.
+                let queued = waiting.withLock { waiting in
+                    waiting.firstIndex { $0.index == index }.map { waiting.remove(at: $0) }
+                }
+                if let queued, let maker = maker.withLock({ $0 }) {
+                    answer(WorkerAnswer.failed(queued.index, FailedImage(ImageFailure("cancelled", "given up")), state: state(maker)))
+                    committer.withLock { $0 }?.answered()
+                }
             }
         }
         OutputTransaction.abandonAll()
@@ -94,12 +103,12 @@ public final class WorkerMain: Sendable {
         do throws(RunError) {
             let maker = try made(setup)
             self.maker.withLock { $0 = maker }
-            let committer = Committer(most: max(1, setup.waiting / 2))
+            let committer = Committer(most: setup.waiting / 2)
             self.committer.withLock { $0 = committer }
             freePlaces.withLock { $0 = Array((0..<WorkerBoard.mostFlights).reversed()) }
             // With fewer threads than images may be computed, these wait.
             let started = (0..<maker.places).prefix { _ in SystemThread.start { [self] in serve(maker, committer) } }
-            if started.isEmpty || !committer.start() { throw SystemThread.none }
+            if started.isEmpty || !committer.start(threads: maker.places + Schedule.leastWaiting) { throw SystemThread.none }
             answer(WorkerAnswer.ready)
         } catch {
             answer(WorkerAnswer.refused(error))
@@ -144,10 +153,13 @@ public final class WorkerMain: Sendable {
             arrived.wait()
             guard let planned = waiting.withLock({ $0.isEmpty ? nil : $0.removeFirst() }) else { continue }
             _ = first.compareExchange(expected: -1, desired: planned.index, ordering: .relaxed)
-            // Which of the images in hand it is on the board. The supervisor orders fewer than there are places.
-            let place = freePlaces.withLock { $0.popLast() } ?? 0
+            // Which of the images in hand it is on the board.
+            guard let place = freePlaces.withLock({ $0.popLast() }) else { preconditionFailure("more images are in hand than there can be") }
             let start = ContinuousClock.now, lastTold = Mutex(start)
             @Sendable func done(_ result: Result<MadeImage, FailedImage>) {
+                // Before the answer, for which the next image comes.
+                WorkerBoard.setFlight(place, image: nil)
+                freePlaces.withLock { $0.append(place) }
                 switch result {
                 case .success(let made): answer(WorkerAnswer.made(planned.index, made, state: state(maker)))
                 case .failure(let error):
@@ -156,8 +168,6 @@ public final class WorkerMain: Sendable {
                     answer(WorkerAnswer.failed(planned.index, error, state: state(maker)))
                     if isOutOfDescriptors(error) { giveWay() }
                 }
-                WorkerBoard.setFlight(place, image: nil)
-                freePlaces.withLock { $0.append(place) }
                 committer.answered()
             }
             do throws(FailedImage) {

@@ -15,7 +15,6 @@ internal import Synchronization
 final class Workforce: ImageMaker {
     private let workers: [SupervisedWorker]
     private let next = Atomic<Int>(0)
-    private let turnstile: Turnstile
     private let watch: WorkerWatch
     /// Why there are fewer workers than were asked for, told once.
     private let shortage: Mutex<(problem: RunError?, isTold: Bool)>
@@ -24,6 +23,7 @@ final class Workforce: ImageMaker {
     private let folder = FileManager.default.currentDirectoryPath
 
     var places: Int { workers.reduce(0) { $0 + $1.places } }
+    var room: Int { workers.reduce(0) { $0 + $1.allowance } }
 
     /// - Parameters:
     ///   - reserve: processes that were made beforehand, some or none.
@@ -35,7 +35,6 @@ final class Workforce: ImageMaker {
             SupervisedWorker(setup: setup, limits: limits, reserve: reserve.indices.contains(index) ? reserve[index] : nil, ingredients: ingredients, stageLabel: stageLabel)
         }
         watch = WorkerWatch(workers)
-        turnstile = Turnstile(workers.reduce(0) { $0 + $1.allowance })
     }
 
     func prepare(_ images: [PlannedImage]) throws(RunError) -> [String] {
@@ -44,8 +43,6 @@ final class Workforce: ImageMaker {
     }
 
     func make(_ planned: PlannedImage, while isWanted: () -> Bool, progress: @escaping @Sendable (ImageProgress) -> Void) throws(FailedImage) -> MadeImage? {
-        turnstile.enter()
-        defer { turnstile.leave(workers.reduce(0) { $0 + $1.allowance }) }
         // A plug-in may change the folder that the worker is in.
         var absolute = planned
         absolute.input = InputFile(path: Path.absolute(planned.input.path, in: folder), folder: planned.input.folder, number: planned.input.number)
