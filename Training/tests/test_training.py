@@ -51,12 +51,34 @@ def quiet(text):
 
 def test_broken_pictures_are_listed_and_left_out(folder):
     said = []
-    pictures = Pictures(folder / "pictures", [140, 100], 48, said.append)
+    pictures = Pictures([folder / "pictures"], [140, 100], 48, said.append)
     assert [path.name for path in pictures.files] == ["a.png", "b.png", "c.png"]
     assert sorted(path.name for path, _ in pictures.left_out) == ["cut.png", "small.png", "text.jpg"]
     assert len(said) == 3 and "smaller than a patch of 48 pixels" in " ".join(said)
     with pytest.raises(SystemExit, match="no picture of at least 500 pixels"):
-        Pictures(folder / "pictures", [140], 500, quiet)
+        Pictures([folder / "pictures"], [140], 500, quiet)
+
+
+def test_pictures_of_several_folders_some_of_them_drawn(folder):
+    script = pathlib.Path(__file__).parents[1] / "data/leaves.py"
+
+    def draw(name, *options):
+        return subprocess.run([sys.executable, script, folder / "photographs", folder / name, "--count", "1", *options], capture_output=True, text=True)
+
+    (folder / "photographs").mkdir()
+    (folder / "pictures" / "a.png").rename(folder / "photographs" / "a.png")
+    assert draw("leaves").returncode == 0 and draw("again").returncode == 0 and draw("other", "--seed", "2").returncode == 0
+    first, again, other = (np.asarray(Image.open(folder / name / "0000.png")) for name in ("leaves", "again", "other"))
+    assert first.shape == (512, 512, 3) and (first == again).all() and (first != other).any()
+    edges = np.abs(np.diff(first.astype(int), axis=1)).max()
+    assert edges > 60 and first.std() > 10
+    pictures = Pictures([folder / "pictures", folder / "leaves"], [140], 48, quiet)
+    assert [path.name for path in pictures.files] == ["0000.png", "b.png", "c.png"]
+    text = yaml.safe_load((folder / "recipe.yaml").read_text())
+    text["data"]["folder"] = ["pictures", "leaves"]
+    (folder / "recipe.yaml").write_text(yaml.safe_dump(text))
+    assert Trainer(recipe.read(folder / "recipe.yaml"), quiet).pictures.folders == [folder / "pictures", folder / "leaves"]
+    assert draw("none", "--without", "a.png").returncode != 0
 
 
 def test_targets_are_the_pictures_of_the_same_name_and_size(folder):
@@ -65,7 +87,7 @@ def test_targets_are_the_pictures_of_the_same_name_and_size(folder):
     for name in "ab":
         Image.fromarray(255 - np.asarray(Image.open(folder / f"pictures/{name}.png"))).save(targets / f"{name}.bmp")
     Image.fromarray(np.zeros((120, 139, 3), np.uint8)).save(targets / "c.png")
-    pictures = Pictures(folder / "pictures", [140, 100], 48, quiet, targets)
+    pictures = Pictures([folder / "pictures"], [140, 100], 48, quiet, targets)
     assert [path.name for path in pictures.files] == ["a.png", "b.png"]
     reasons = {path.name: reason for path, reason in pictures.left_out}
     assert "139 x 120 pixels, not 140 x 120" in reasons["c.png"]
@@ -74,7 +96,7 @@ def test_targets_are_the_pictures_of_the_same_name_and_size(folder):
     # Lanczos overshoots alike on both; what is clipped at one end is not at the other.
     assert (seen + wanted - 1).abs().mean() < 0.01
     (targets / "a.bmp").unlink()
-    assert [path.name for path in Pictures(folder / "pictures", [140], 48, quiet, targets).files] == ["b.png"]
+    assert [path.name for path in Pictures([folder / "pictures"], [140], 48, quiet, targets).files] == ["b.png"]
     text = {**yaml.safe_load((folder / "recipe.yaml").read_text()), "degradation": [], "network": {"in_channels": 3, "modules": [
         {"name": "only", "type": "Conv2d", "in_channels": 3, "out_channels": 3, "kernel_size": 1}]}, "steps": 300, "rate": 0.05, "look_every": 300}
     text["data"] = {"folder": "pictures", "targets": "targets", "longest_sides": [140], "hold_out": 0}
@@ -89,7 +111,7 @@ def test_of_several_places_the_most_detailed_is_taken(folder):
     array[:, 300:] = np.random.default_rng(0).integers(0, 255, (100, 100, 3))
     (folder / "half").mkdir()
     Image.fromarray(array).save(folder / "half/one.png")
-    pictures = Pictures(folder / "half", [400], 20, quiet)
+    pictures = Pictures([folder / "half"], [400], 20, quiet)
     def share(detail):
         return np.mean([pictures.patches(1, 20, np.random.default_rng(i), detail)[0].std().item() > 0.1 for i in range(60)])
     assert share(1) < 0.5 < share(6)
@@ -212,7 +234,7 @@ def test_pictures_are_upright_and_targets_lie_in_the_same_folders(folder):
     tags[0x0112] = 6                                           # turn right to see it
     picture.save(inner / "x.png", exif=tags)
     picture.transpose(Image.ROTATE_270).save(targets / "x.png")
-    pictures = Pictures(folder / "tree", [80], 20, quiet, folder / "targets")
+    pictures = Pictures([folder / "tree"], [80], 20, quiet, folder / "targets")
     assert pictures.arrays[0].shape == (80, 60, 6)
     seen, wanted = pictures.patches(2, 20, np.random.default_rng(0))
     assert torch.equal(seen, wanted)

@@ -33,7 +33,7 @@ def as_array(batch):
 
 
 class Pictures:
-    """All pictures below a folder, in memory as 8-bit RGB, each at several sizes.
+    """All pictures below some folders, in memory as 8-bit RGB, each at several sizes.
 
     `longest_sides`: a picture is taken once for each, reduced (never enlarged) so that its longer side is that long. Reducing makes
     soft photographs sharp, and gives detail of several scales. `targets`: a folder with what the network should make of each
@@ -41,9 +41,10 @@ class Pictures:
     whole picture, or have no target, are listed in `left_out` with the reason.
     """
 
-    def __init__(self, folder, longest_sides, smallest, log=lambda text: print(text, file=sys.stderr), targets=None):
-        self.arrays, self.owners, self.left_out, self.files, self.folder, self.targets = [], [], [], [], pathlib.Path(folder), targets
-        for path in sorted(p for p in pathlib.Path(folder).rglob("*") if p.suffix.lower() in SUFFIXES):
+    def __init__(self, folders, longest_sides, smallest, log=lambda text: print(text, file=sys.stderr), targets=None):
+        self.arrays, self.owners, self.left_out, self.files, self.targets = [], [], [], [], targets
+        self.folders = [pathlib.Path(folder) for folder in folders]
+        for path in sorted({p for folder in self.folders for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES}):
             try:
                 layers = self._layers(path)
             except Exception as error:                         # Pillow raises many kinds for broken files
@@ -65,14 +66,16 @@ class Pictures:
         for path, reason in self.left_out:
             log(f"left out: {path}: {reason}")
         if not self.files:
-            raise SystemExit(f"{folder}: no picture of at least {smallest} pixels; put photographs there, or name another folder in the recipe")
+            named = ", ".join(map(str, self.folders))
+            raise SystemExit(f"{named}: no picture of at least {smallest} pixels; put photographs there, or name another folder in the recipe")
         self.leave_out([])
 
     def target(self, path):
         """The file with what the network should make of a picture: itself, without `targets`."""
         if self.targets is None:
             return path
-        place = pathlib.Path(self.targets) / path.relative_to(self.folder).parent
+        folder = next(folder for folder in self.folders if path.is_relative_to(folder))
+        place = pathlib.Path(self.targets) / path.relative_to(folder).parent
         found = sorted(p for p in place.glob(glob.escape(path.stem) + ".*") if p.suffix.lower() in SUFFIXES)
         if not found:
             raise ValueError(f"{place} has no picture of that name")

@@ -55,7 +55,8 @@ def read(path):
         raise RecipeError(f"{path}: {error}") from error
     if recipe["data"]["folder"] is None:
         raise RecipeError(f"{path}: data.folder is missing: the folder with the photographs")
-    recipe["data"]["folder"] = path.parent / recipe["data"]["folder"]
+    folders = recipe["data"]["folder"]
+    recipe["data"]["folder"] = [path.parent / folder for folder in (folders if isinstance(folders, list) else [folders])]
     if recipe["data"]["targets"]:
         recipe["data"]["targets"] = path.parent / recipe["data"]["targets"]
     recipe["output"] = path.parent / (recipe["output"] or f"runs/{recipe['name']}")

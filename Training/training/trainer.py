@@ -1,4 +1,5 @@
 """The plain trainer: pictures, degraded, back to what they were."""
+import concurrent.futures
 import math
 import sys
 import time
@@ -85,7 +86,7 @@ class Trainer:
         if isinstance(wanted, list):
             self.held_files = [path for path in files if path.name in wanted]
             if missing := sorted(set(wanted) - {path.name for path in self.held_files}):
-                raise SystemExit(f"data.hold_out names {', '.join(missing)}, which {self.recipe['data']['folder']} has not")
+                raise SystemExit(f"data.hold_out names {', '.join(missing)}, which {', '.join(map(str, self.pictures.folders))} has not")
         else:
             order = np.random.default_rng(self.recipe["seed"]).permutation(len(files))
             self.held_files = [files[i] for i in sorted(order[:min(wanted, len(files) - 1)])]
@@ -104,6 +105,16 @@ class Trainer:
     def batch(self, step):
         random = np.random.default_rng((self.recipe["seed"], step))
         return self.pair(*self.pictures.patches(self.recipe["batch"], self.patch_size, random, self.recipe["data"]["detail"]), random)
+
+    def batches(self, last):
+        """Those of the steps to come: each is drawn while the step before it is computed, by one more thread."""
+        with concurrent.futures.ThreadPoolExecutor(1) as drawing:
+            coming = drawing.submit(self.batch, self.step)
+            for step in range(self.step, last):
+                drawn = coming.result()
+                if step + 1 < last:
+                    coming = drawing.submit(self.batch, step + 1)
+                yield drawn
 
     def update(self, seen, originals):
         """Changes the weights once; the losses by name."""
@@ -141,13 +152,13 @@ class Trainer:
         self.log(f"{self.recipe['name']}: {self.network.parameter_count} parameters, {len(self.pictures.files)} pictures "
                  f"({len(self.held_files)} held out), steps {self.step} to {last}, {'bf16' if self.bf16 else 'f32'}")
         sums, count, begun, begun_step = {}, 0, time.monotonic(), self.step
-        while self.step < last:
+        for batch in self.batches(last):
             if self.stopping:
                 return self.save()
             for group in self.optimizer.param_groups:
                 group["lr"] = rate_at(self.step, self.recipe)
             started = time.monotonic()
-            found = self.update(*self.batch(self.step))
+            found = self.update(*batch)
             self.step += 1
             self._average()
             self.seconds += time.monotonic() - started
