@@ -7,6 +7,11 @@ def l1(result, original):
     return (result - original).abs().mean()
 
 
+def mse(result, original):
+    """The mean squared error: what PSNR is of. Small numbers: its weight is best some hundreds of that of `l1`."""
+    return F.mse_loss(result, original)
+
+
 def charbonnier(result, original):
     """A smooth L1: sqrt(d^2 + 0.001^2)."""
     return torch.sqrt((result - original) ** 2 + 1e-6).mean()
@@ -28,7 +33,7 @@ def low_frequency(result, original):
     return (F.avg_pool2d(result, 8) - F.avg_pool2d(original, 8)).abs().mean()
 
 
-LOSSES = {"l1": l1, "charbonnier": charbonnier, "gradient": gradient, "frequency": frequency, "low_frequency": low_frequency}
+LOSSES = {"l1": l1, "mse": mse, "charbonnier": charbonnier, "gradient": gradient, "frequency": frequency, "low_frequency": low_frequency}
 
 
 def weighted(weights):
