@@ -82,20 +82,12 @@ struct NetworkStageImage: Sendable {
         if network.isFixedByGraph {
             note("'\(stage)' runs at \(fixed.width) x \(fixed.height), the size its model is made for; the result is scaled back (input_size sets another)")
         }
-        var (small, step) = try runBands(try resized(image, width: fixed.width, height: fixed.height))
+        var (small, step) = try runBands(try VipsStage.aligned(image, width: fixed.width, height: fixed.height, interpolator: "bilinear"))
         step.detour = "the picture is scaled to \(fixed.width) x \(fixed.height) for it"
         let scaleX = Double(small.width) / Double(fixed.width), scaleY = Double(small.height) / Double(fixed.height)
         let width = max(1, Int((Double(image.width) * scaleX).rounded())), height = max(1, Int((Double(image.height) * scaleY).rounded()))
         // Between the classes 3 and 5 lies no 4.
-        return (try resized(small, width: width, height: height, kernel: network.door.output.content == .labels ? "nearest" : nil), step)
-    }
-
-    private func resized(_ image: Image, width: Int, height: Int, kernel: String? = nil) throws(StageError) -> Image {
-        guard (image.width, image.height) != (width, height) else { return image }
-        return try VipsStage.unary("resize", image, [
-            "scale": .double(Double(width) / Double(image.width)), "vscale": .double(Double(height) / Double(image.height)),
-            "kernel": .string(kernel ?? (width > image.width ? "linear" : "lanczos3")),
-        ])
+        return (try VipsStage.aligned(small, width: width, height: height, interpolator: network.door.output.content == .labels ? "nearest" : "bilinear"), step)
     }
 
     private func runBands(_ image: Image) throws(StageError) -> (Image, NetworkStep) {
@@ -134,13 +126,8 @@ struct NetworkStageImage: Sendable {
         var (result, step) = try run(luma, sources: [0], scale)
         step.detour = "only brightness goes through it"
         guard result.bands == 1 else { throw mismatch(1, image) }
-        var chroma = try VipsStage.unary("extract_band", ycc, ["band": 1, "n": 2])
-        if (result.width, result.height) != (image.width, image.height) {
-            chroma = try VipsStage.unary("resize", chroma, [
-                "scale": .double(Double(result.width) / Double(image.width)),
-                "vscale": .double(Double(result.height) / Double(image.height)), "kernel": "cubic",
-            ])
-        }
+        let colour = try VipsStage.unary("extract_band", ycc, ["band": 1, "n": 2])
+        let chroma = try VipsStage.aligned(colour, width: result.width, height: result.height, interpolator: "bicubic")
         let joined = try VipsStage.images("bandjoin", [result, chroma])
         let rgb = try VipsStage.unary("recomb", joined, ["m": .image(toRGB)])
         return (try tagged(rgb, scale, interpretation: image.interpretation), step)
@@ -185,7 +172,7 @@ struct NetworkStageImage: Sendable {
         // Light has its white at 1, and is no more when a network has seen it.
         if alpha.format.isFloat, let alphaWhite, alphaWhite != white { alpha = try VipsStage.unary("linear", alpha, ["a": .doubles([white / alphaWhite]), "b": .doubles([0])]) }
         for size in between + [(result.width, result.height)] {
-            alpha = try resized(alpha, width: size.width, height: size.height, kernel: size.width > alpha.width ? "cubic" : nil)
+            alpha = try VipsStage.aligned(alpha, width: size.width, height: size.height, interpolator: "bicubic")
             let alphaWhite = PictureScale.white(of: alpha.format) ?? white
             if alphaWhite != white { alpha = try VipsStage.unary("linear", alpha, ["a": .doubles([white / alphaWhite]), "b": .doubles([0])]) }
             alpha = try VipsStage.unary("cast", alpha, ["format": "float"])

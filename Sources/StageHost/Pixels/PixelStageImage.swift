@@ -118,12 +118,7 @@ struct PixelStageImage {
     private func joined(_ result: Image, _ alpha: Image, white alphaWhite: Double?) throws(StageError) -> Image {
         guard case .picture(let white) = PictureScale(of: result) else { return result }
         var alpha = alpha
-        if (alpha.width, alpha.height) != (result.width, result.height) {
-            alpha = try VipsStage.unary("resize", alpha, [
-                "scale": .double(Double(result.width) / Double(alpha.width)), "vscale": .double(Double(result.height) / Double(alpha.height)),
-                "kernel": .string(result.width > alpha.width ? "cubic" : "lanczos3"),
-            ])
-        }
+        alpha = try VipsStage.aligned(alpha, width: result.width, height: result.height, interpolator: "bicubic")
         let from = PictureScale.white(of: alpha.format) ?? alphaWhite ?? white
         if from != white { alpha = try VipsStage.unary("linear", alpha, ["a": .doubles([white / from]), "b": .doubles([0])]) }
         return try ExtendedColours.marked(try VipsStage.images("bandjoin", [result, try VipsStage.unary("cast", alpha, ["format": .string(result.format.rawValue)])]))
