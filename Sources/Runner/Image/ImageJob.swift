@@ -38,7 +38,7 @@ struct ImageJob {
         return ComputedImage(made, of: file, transaction: transaction, clock: clock, context: context)
     }
 
-    /// What that took of memory is free when it returns: others may be computed while these wait for a disk.
+    /// Writes the outputs, which have no names yet. What that took of memory is free when it returns: others may be computed while these wait for a disk.
     private func write(_ file: OpenedFile, _ transaction: inout OutputTransaction, _ clock: inout JobClock) throws(ImageFailure) -> MadeImage {
         let opened: InputImage, prepared: [PreparedOutput]
         do throws(ImageFailure) {
