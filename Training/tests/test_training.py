@@ -13,7 +13,7 @@ import torch
 import yaml
 from PIL import Image
 
-from training import colour, degradations, export, losses, metrics, recipe, safetensors, ship
+from training import checkpoint, colour, degradations, export, losses, metrics, optimizers, recipe, safetensors, ship
 from training.architecture import ArchitectureError, ComposedNetwork, expanded
 from training.gan import GanTrainer
 from training.modules import AttentionModule
@@ -267,6 +267,64 @@ def test_training_makes_the_loss_smaller(folder):
     trainer = Trainer({**recipe.read(folder / "recipe.yaml"), "steps": 60, "report_every": 20}, log=quiet)
     trainer.run()
     assert trainer.history[-1]["loss"] < 0.8 * trainer.history[0]["loss"]
+
+
+WIDE = {"in_channels": 3, "modules": [
+    {"name": "head", "type": "Conv2d", "in_channels": 3, "out_channels": 16, "kernel_size": 3, "padding": 1},
+    {"name": "body", "type": "Conv2d", "in_channels": 16, "out_channels": 20, "kernel_size": 3, "padding": 1},
+    {"name": "depthwise", "type": "Conv2d", "in_channels": 20, "out_channels": 20, "kernel_size": 5, "padding": 2, "groups": 20},
+    {"name": "tail", "type": "Conv2d", "in_channels": 20, "out_channels": 12, "kernel_size": 3, "padding": 1},
+    {"name": "result", "type": "PixelShuffle", "upscale_factor": 2}]}
+
+
+needs_muon = pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="needs PyTorch 2.9 or newer")
+
+
+@needs_muon
+def test_muon_turns_matrices_by_all_directions_alike_and_leaves_the_rest_to_adam():
+    torch.manual_seed(0)
+    network = ComposedNetwork(WIDE).to(memory_format=torch.channels_last)
+    before = {name: value.detach().clone() for name, value in network.named_parameters()}
+    muon = optimizers.made("muon", network)
+    assert [tuple(view.shape) for view in muon.views] == [(20, 144)]
+    for group in muon.param_groups:
+        group["lr"] = 1e-3
+    gradient = torch.randn(20, 1) @ torch.randn(1, 144) + 0.1 * torch.randn(20, 144)         # nearly all of one direction
+    for name, parameter in network.named_parameters():
+        parameter.grad = gradient.reshape(20, 16, 3, 3) if name == "body.weight" else torch.ones_like(parameter)
+    muon.step()
+    change = {name: (value.detach() - before[name]) / -1e-3 for name, value in network.named_parameters()}
+    for name in ("head.weight", "depthwise.weight", "tail.weight", "body.bias"):
+        assert torch.allclose(change[name], torch.ones_like(change[name]), atol=1e-2)         # Adam's first step: the gradient's sign
+    turned = change["body.weight"].reshape(20, 144) / (0.2 * 144 ** 0.5)
+    singular = torch.linalg.svdvals(turned)
+    assert singular.min() > 0.5 and singular.max() < 1.4                                   # as five steps of Newton-Schulz leave them
+    assert (turned * gradient).sum() > 0.7 * torch.linalg.svdvals(gradient).sum()          # a descent
+
+
+@needs_muon
+def test_a_run_with_muon_that_is_resumed_ends_where_an_uninterrupted_one_does(folder):
+    text = yaml.safe_load((folder / "recipe.yaml").read_text())
+    (folder / "recipe.yaml").write_text(yaml.safe_dump({**text, "network": WIDE, "optimizer": "muon"}))
+    def trained(output, *stops):
+        for stop in stops:
+            trainer = Trainer({**recipe.read(folder / "recipe.yaml"), "output": folder / output}, log=quiet)
+            trainer.run(stop)
+        return trainer.network.state_dict()
+    whole, resumed = trained("whole", None), trained("resumed", 5, None)
+    assert all(torch.equal(value, resumed[name]) for name, value in whole.items())
+
+
+@needs_muon
+def test_a_checkpoint_from_before_a_key_was_there_is_gone_on_from(folder):
+    read = recipe.read(folder / "recipe.yaml")
+    Trainer(read, log=quiet).run(4)
+    state = checkpoint.load(read["output"] / "checkpoint.pt")
+    del state["recipe"]["optimizer"]
+    checkpoint.save(read["output"] / "checkpoint.pt", state)
+    Trainer(read, log=quiet).run(8)
+    with pytest.raises(SystemExit, match=r"another recipe \(optimizer\)"):
+        Trainer({**read, "optimizer": "muon"}, log=quiet).run(12)
 
 
 def test_a_killed_run_leaves_a_whole_checkpoint(folder):

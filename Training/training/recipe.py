@@ -7,13 +7,13 @@ from . import degradations, losses
 
 DEFAULTS = {
     "summary": None, "seed": 1, "channels": "rgb", "degradation": [], "losses": {"l1": 1}, "steps": 20000, "batch": 16, "patch": 40,
-    "rate": 1e-3, "schedule": "one_cycle", "average": 0.999, "precision": "auto", "threads": 2, "start": None, "adversary": None,
+    "optimizer": "adam", "rate": 1e-3, "schedule": "one_cycle", "average": 0.999, "precision": "auto", "threads": 2, "start": None, "adversary": None,
     "data": {}, "output": None, "report_every": 100, "save_every": 500, "look_every": 2000, "card": {},
 }
 DATA = {"folder": None, "targets": None, "longest_sides": [1600, 1100, 700], "hold_out": 3, "detail": 1}
 ADVERSARY = {"channels": 32, "weight": 0.005, "rate": 1e-4, "loss": "relativistic", "begin": 0}
 REQUIRED = ("name", "network")
-CHOICES = {"channels": ("rgb", "luma"), "schedule": ("one_cycle", "cosine", "constant"), "precision": ("auto", "bf16", "f32")}
+CHOICES = {"channels": ("rgb", "luma"), "optimizer": ("adam", "muon"), "schedule": ("one_cycle", "cosine", "constant"), "precision": ("auto", "bf16", "f32")}
 # What does not change the weights that come out.
 ASIDE = ("summary", "threads", "report_every", "save_every", "look_every", "output", "card", "start")
 
@@ -70,3 +70,8 @@ def substance(recipe, held):
     data = {key: value for key, value in recipe["data"].items() if key not in ("folder", "targets", "hold_out")}
     kept = {key: value for key, value in recipe.items() if key not in (*ASIDE, "data")}
     return {key: repr(value) for key, value in {**kept, "data": data, "hold_out": sorted(held)}.items()}
+
+
+def default(key):
+    """What a key of `substance` was for a checkpoint that was made before there was one."""
+    return repr(DEFAULTS.get(key))

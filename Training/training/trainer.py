@@ -7,7 +7,7 @@ import time
 import numpy as np
 import torch
 
-from . import checkpoint, colour, degradations, losses, metrics, recipe as recipes, sheets
+from . import checkpoint, colour, degradations, losses, metrics, optimizers, recipe as recipes, sheets
 from .architecture import ComposedNetwork
 from .pictures import Pictures, as_batch
 from .safetensors import read
@@ -58,7 +58,7 @@ class Trainer:
         if recipe["start"]:
             self._start_from(read(recipe["start"])[0])
         self.averaged = {name: value.clone() for name, value in self.network.state_dict().items()}
-        self.optimizer = torch.optim.Adam(self.network.parameters(), betas=(0.9, 0.99))
+        self.optimizer = optimizers.made(recipe["optimizer"], self.network)
         self.loss = losses.weighted(recipe["losses"])
         self.pictures = Pictures(recipe["data"]["folder"], recipe["data"]["longest_sides"], self.patch_size, log, recipe["data"]["targets"])
         self.step, self.seconds, self.history, self.looks = 0, 0.0, [], []
@@ -230,7 +230,7 @@ class Trainer:
             return
         now = recipes.substance(self.recipe, [path.name for path in self.held_files])
         begun = state.get("recipe", {})
-        others = sorted(key for key in {*now, *begun} if begun.get(key) != now.get(key)) if begun else ["it does not say which recipe it is of"]
+        others = sorted(key for key in {*now, *begun} if begun.get(key, recipes.default(key)) != now.get(key)) if begun else ["it does not say which recipe it is of"]
         if others and not changed:
             raise SystemExit(f"{self.output / 'checkpoint.pt'} is of another recipe ({', '.join(others)}): take that up again, remove the checkpoint to begin anew, "
                              "or give --changed to go on all the same")
