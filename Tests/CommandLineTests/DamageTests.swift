@@ -23,6 +23,22 @@ import Vips
         #expect(outcome.error.contains("1 done, 3 failed"), "\(outcome.error)")
     }
 
+    @Test(arguments: ["invert", "thumbnail_image: {width: 100}", "hist_equal", "extract_area: {left: 0, top: 200, width: 9, height: 9}"])
+    func `a damaged picture is called so, whatever part of the pipeline comes upon it`(_ stage: String) throws {
+        try place.write("p.yaml", "version: 1\nstages: [\(stage)]\noutput: \"{name}.png\"\n")
+        let outcome = try place.aquatint("run", "p.yaml", "in/cut.jpg", "in/cut.png", "-o", "out")
+        #expect(outcome.status == 1 && place.files("out") == [], "\(outcome.error)")
+        let hint = "(input: {on_damage: keep} keeps what can be read)"
+        #expect(outcome.error.contains("failed in/cut.jpg: is damaged: VipsJpeg: Premature end of input file \(hint)"), "\(outcome.error)")
+        #expect(outcome.error.contains("failed in/cut.png: is damaged: vipspng: libpng read error \(hint)"), "\(outcome.error)")
+    }
+
+    @Test func `what fails for another reason is not put down to damage`() throws {
+        try place.write("p.yaml", "version: 1\nstages: [extract_area: {left: 300, top: 0, width: 99, height: 9}]\noutput: \"{name}.png\"\n")
+        let outcome = try place.aquatint("run", "p.yaml", "in/cut.jpg", "in/1.png", "-o", "out")
+        #expect(outcome.status == 1 && !outcome.error.contains("damage") && outcome.error.contains("failed in/cut.jpg: stage 1: extract_area"), "\(outcome.error)")
+    }
+
     @Test(arguments: ["stages: [invert]", "stages: [thumbnail_image: {width: 100}]", "stages: [{rot: d90}, {gaussblur: 2}]"])
     func `what is kept of damaged pictures is listed, on the terminal and in the report`(_ stages: String) throws {
         try place.write("p.yaml", "version: 1\ninput: {on_damage: keep}\n\(stages)\noutput: \"{name}.png\"\n")

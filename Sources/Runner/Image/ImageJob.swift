@@ -32,7 +32,12 @@ struct ImageJob {
         // Before it is opened: what comes later is told by its time.
         let file = OpenedFile(planned.input.path)
         var transaction = OutputTransaction()
-        let made = try write(file, &transaction, &clock)
+        let made: MadeImage
+        do throws(ImageFailure) {
+            made = try write(file, &transaction, &clock)
+        } catch {
+            throw damaged(file, error) ?? error
+        }
         if context.isCancelled { throw ImageFailure("cancelled", "given up") }
         clock.begin("sync")
         return ComputedImage(made, of: file, transaction: transaction, clock: clock, context: context)
@@ -81,8 +86,27 @@ struct ImageJob {
 
     /// What is wrong with an input that is to be kept as far as it can be read.
     private func keptDamage(_ file: OpenedFile) throws(ImageFailure) -> String? {
-        guard session.pipeline.input.onDamage == .keep, let loader = file.loader, InputTrust.isTrusted(loader) || session.pipeline.input.allowsUntrusted,
+        guard session.pipeline.input.onDamage == .keep, let (loader, options) = trustedLoader(of: file), case .string("none")? = options["fail_on"] else { return nil }
+        return try damage(of: file, loader, options)
+    }
+
+    /// A failure as what it is where the input is damaged: whatever needs its pixels fails then, be it a stage or the saver, with the loader's words.
+    private func damaged(_ file: OpenedFile, _ failure: ImageFailure) -> ImageFailure? {
+        guard ["load", "stage", "save"].contains(failure.code), failure.endsRun == nil, session.pipeline.input.onDamage == .fail, !context.isCancelled,
+              let (loader, options) = trustedLoader(of: file), (try? file.load(loader, options: options)) != nil,
+              let damage = try? damage(of: file, loader, options), let complaint = damage.split(separator: ";").first, failure.message.contains(complaint) else { return nil }
+        return InputDamage.failure(damage)
+    }
+
+    /// What reads a file within the pipeline's limits; nil where nothing may.
+    private func trustedLoader(of file: OpenedFile) -> (name: String, options: [String: Argument])? {
+        guard let loader = file.loader, InputTrust.isTrusted(loader) || session.pipeline.input.allowsUntrusted,
               let options = try? InputImage.loaderOptions(loader, session.request) else { return nil }
+        return (loader, options)
+    }
+
+    /// What is wrong with the pages that are taken of a file. Decodes them once.
+    private func damage(of file: OpenedFile, _ loader: String, _ options: [String: Argument]) throws(ImageFailure) -> String? {
         if let damage = InputDamage.ofPages(file, loader, session.pipeline.input.pages) { return damage }
         // Frames of an animation are decoded in their order, pages one by one: they may have different sizes.
         let pages = session.pipeline.input.pages == .first ? [nil] : InputPages.taken(file, loader, options, session.request)

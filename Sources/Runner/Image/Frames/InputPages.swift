@@ -45,7 +45,7 @@ extension InputImage {
     static func severalPages(_ file: OpenedFile, _ loader: String, _ options: [String: Argument], _ session: RunSession, _ context: ImageContext) throws -> InputImage {
         let pipeline = session.pipeline
         if pipeline.input.onDamage == .fail, let damage = InputDamage.ofPages(file, loader, pipeline.input.pages) {
-            throw ImageFailure("load", "is damaged: \(damage) (input: {on_damage: keep} keeps what can be read)")
+            throw InputDamage.failure(damage)
         }
         let first = try file.load(loader, options: options)
         let count = InputPages.count(of: first, file, loader, session.request)
