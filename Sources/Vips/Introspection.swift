@@ -49,7 +49,7 @@ enum OperationCatalogue {
         return types.filter { g_type_test_flags($0, G_TYPE_FLAG_ABSTRACT.rawValue) == 0 }
     }
 
-    /// `nil` for deprecated classes, those hidden behind another of the same nickname, and those without any image.
+    /// `nil` for deprecated classes, those that have no name of their own, and those without any image.
     private static func introspect(_ type: GType) -> OperationClass? {
         // The reference is kept: libvips' types live as long as the process.
         guard let classPointer = g_type_class_ref(type) else { return nil }
@@ -57,11 +57,9 @@ enum OperationCatalogue {
         let flags = classPointer.assumingMemoryBound(to: VipsOperationClass.self).pointee.flags.rawValue
         guard
             flags & VIPS_OPERATION_DEPRECATED.rawValue == 0, objectClass.pointee.deprecated == 0,
-            let nickname = objectClass.pointee.nickname,
-            vips_type_find("VipsOperation", nickname) == type
+            let name = name(of: type, nickname: objectClass.pointee.nickname)
         else { return nil }
 
-        let name = String(cString: nickname)
         let properties = self.properties(of: objectClass, operation: name)
         let hasImage = properties.contains { $0.parameter.kind == .image || $0.parameter.kind == .images }
         guard hasImage else { return nil }
@@ -76,6 +74,13 @@ enum OperationCatalogue {
                 isNoCache: flags & VIPS_OPERATION_NOCACHE.rawValue != 0,
                 parameters: properties.map(\.parameter)),
             properties: Dictionary(properties.map { ($0.parameter.name, $0) }, uniquingKeysWith: { first, _ in first }))
+    }
+
+    /// The nickname; where another class has that, the type's own name, if it is one that people write: `crop`, which is an `extract_area`.
+    private static func name(of type: GType, nickname: UnsafePointer<CChar>?) -> String? {
+        [nickname, g_type_name(type)].compactMap { $0 }
+            .first { vips_type_find("VipsOperation", $0) == type && $0.pointee != CChar(UInt8(ascii: "V")) }
+            .map { String(cString: $0) }
     }
 
     private static func properties(

@@ -138,6 +138,7 @@ private let table: [ParityCase] = [
     .init("join", ["in1": rgb, "in2": .file("rgb2"), "direction": "vertical", "shim": 3, "align": "centre"]),
     .init("arrayjoin", ["in": .files(["rgb", "rgb2", "small"]), "across": 2, "shim": 4, "halign": "centre"]),
     .init("extract_area", ["input": rgb, "left": 3, "top": 4, "width": 30, "height": 20]),
+    .init("crop", ["input": rgb, "left": 3, "top": 4, "width": 30, "height": 20]),
     .init("smartcrop", ["input": rgb, "width": 30, "height": 30, "interesting": "entropy"]),
     .init("extract_band", ["in": rgb, "band": 1, "n": 2]),
     .init("bandjoin", ["in": .files(["rgb", "grey"])]),
