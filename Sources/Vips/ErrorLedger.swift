@@ -142,12 +142,12 @@ struct ErrorLedger: ~Copyable {
 }
 
 /// Runs a call into libvips; `nil` from `body` means that it failed, and becomes the error with libvips' text.
-/// Starts libvips where nobody has.
+/// Starts libvips where nobody has. `complainingAs`: what the texts of the operation begin with, where that is not its name.
 func callingVips<Result>(
-    _ operation: String?, names: [String] = [], _ body: () -> Result?
+    _ operation: String?, complainingAs domain: String? = nil, names: [String] = [], _ body: () -> Result?
 ) throws(VipsError) -> Result {
     try VipsLibrary.start()
-    let ticket = ErrorLedger.shared.begin(operation, names: names)
+    let ticket = ErrorLedger.shared.begin(domain ?? operation, names: names)
     defer { ErrorLedger.shared.end(ticket) }
     if let result = body() { return result }
     throw VipsError(operation: operation, message: ErrorLedger.shared.message(of: ticket))

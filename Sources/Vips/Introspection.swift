@@ -3,6 +3,8 @@ import CVips
 /// An operation's description, with what is needed to call it.
 struct OperationClass: Sendable {
     let description: OperationDescription
+    /// What its complaints begin with: `extract_area` also of `crop`, which is one.
+    let domain: String
     /// By canonical name.
     let properties: [String: Property]
 
@@ -57,7 +59,7 @@ enum OperationCatalogue {
         let flags = classPointer.assumingMemoryBound(to: VipsOperationClass.self).pointee.flags.rawValue
         guard
             flags & VIPS_OPERATION_DEPRECATED.rawValue == 0, objectClass.pointee.deprecated == 0,
-            let name = name(of: type, nickname: objectClass.pointee.nickname)
+            let nickname = objectClass.pointee.nickname, let name = name(of: type, nickname: nickname)
         else { return nil }
 
         let properties = self.properties(of: objectClass, operation: name)
@@ -73,11 +75,12 @@ enum OperationCatalogue {
                 isUntrusted: flags & VIPS_OPERATION_UNTRUSTED.rawValue != 0,
                 isNoCache: flags & VIPS_OPERATION_NOCACHE.rawValue != 0,
                 parameters: properties.map(\.parameter)),
+            domain: String(cString: nickname),
             properties: Dictionary(properties.map { ($0.parameter.name, $0) }, uniquingKeysWith: { first, _ in first }))
     }
 
     /// The nickname; where another class has that, the type's own name, if it is one that people write: `crop`, which is an `extract_area`.
-    private static func name(of type: GType, nickname: UnsafePointer<CChar>?) -> String? {
+    private static func name(of type: GType, nickname: UnsafePointer<CChar>) -> String? {
         [nickname, g_type_name(type)].compactMap { $0 }
             .first { vips_type_find("VipsOperation", $0) == type && $0.pointee != CChar(UInt8(ascii: "V")) }
             .map { String(cString: $0) }

@@ -46,7 +46,7 @@ public enum Operation {
             }
         }
         let texts = settings.compactMap { if case .string(let text) = $0.value, text.utf8.count > 3 { text } else { nil } }
-        return try callingVips(nickname, names: texts) {
+        return try callingVips(nickname, complainingAs: operation.domain, names: texts) {
             perform(nickname, settings, results)
         }
     }

@@ -39,6 +39,20 @@ import Vips
         #expect(outcome.status == 1 && !outcome.error.contains("damage") && outcome.error.contains("failed in/cut.jpg: stage 1: extract_area"), "\(outcome.error)")
     }
 
+    @Test func `what a pipeline has asked a loader to fail on is told as the loader tells it`() throws {
+        try place.write("p.yaml", "version: 1\ninput: {options: {fail_on: error}}\nstages: [invert]\noutput: \"{name}.png\"\n")
+        let outcome = try place.aquatint("run", "p.yaml", "in/cut.jpg", "-o", "out")
+        #expect(outcome.status == 1 && !outcome.error.contains("damage") && outcome.error.contains("Premature end of input file"), "\(outcome.error)")
+    }
+
+    @Test func `a drawing is looked over for damage at the size that it is asked for`() throws {
+        let svg = "<svg xmlns='http://www.w3.org/2000/svg' width='40000' height='40000'><rect width='9' height='9'/></svg>"
+        try place.write("big.svg", Array(svg.utf8))
+        try place.write("p.yaml", "version: 1\ninput: {untrusted: true, width: 50, on_damage: keep}\nstages: [invert]\noutput: \"{name}.png\"\nlimits: {timeout: 20s}\n")
+        let outcome = try place.aquatint("run", "p.yaml", "big.svg", "-o", "out")
+        #expect(outcome.status == 0 && place.files("out") == ["big.svg.png"], "\(outcome.error)")
+    }
+
     @Test(arguments: ["stages: [invert]", "stages: [thumbnail_image: {width: 100}]", "stages: [{rot: d90}, {gaussblur: 2}]"])
     func `what is kept of damaged pictures is listed, on the terminal and in the report`(_ stages: String) throws {
         try place.write("p.yaml", "version: 1\ninput: {on_damage: keep}\n\(stages)\noutput: \"{name}.png\"\n")

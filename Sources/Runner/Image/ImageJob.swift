@@ -20,24 +20,19 @@ struct ImageJob {
             watch?.cancel()
             context.finish()
         }
+        // Before it is opened: what comes later is told by its time.
+        let file = OpenedFile(planned.input.path)
         do throws(ImageFailure) {
-            return try compute(&clock)
+            return try compute(file, &clock)
         } catch {
-            guard let watch, watch.isExpired else { throw error }
+            guard let watch, watch.isExpired else { throw damaged(file, error) ?? error }
             throw ImageFailure("timeout", "took longer than the \(session.pipeline.limits.timeout ?? 0) seconds of limits.timeout")
         }
     }
 
-    private func compute(_ clock: inout JobClock) throws(ImageFailure) -> ComputedImage {
-        // Before it is opened: what comes later is told by its time.
-        let file = OpenedFile(planned.input.path)
+    private func compute(_ file: OpenedFile, _ clock: inout JobClock) throws(ImageFailure) -> ComputedImage {
         var transaction = OutputTransaction()
-        let made: MadeImage
-        do throws(ImageFailure) {
-            made = try write(file, &transaction, &clock)
-        } catch {
-            throw damaged(file, error) ?? error
-        }
+        let made = try write(file, &transaction, &clock)
         if context.isCancelled { throw ImageFailure("cancelled", "given up") }
         clock.begin("sync")
         return ComputedImage(made, of: file, transaction: transaction, clock: clock, context: context)
@@ -86,23 +81,24 @@ struct ImageJob {
 
     /// What is wrong with an input that is to be kept as far as it can be read.
     private func keptDamage(_ file: OpenedFile) throws(ImageFailure) -> String? {
-        guard session.pipeline.input.onDamage == .keep, let (loader, options) = trustedLoader(of: file), case .string("none")? = options["fail_on"] else { return nil }
+        guard session.pipeline.input.onDamage == .keep, let loader = file.loader, InputTrust.isTrusted(loader) || session.pipeline.input.allowsUntrusted,
+              var options = try? InputImage.loaderOptions(loader, session.request), case .string("none")? = options["fail_on"] else { return nil }
+        if let scale = try? Drawing.scale(file, loader, session.pipeline.input, options) { options["scale"] = .double(scale) }
         return try damage(of: file, loader, options)
     }
 
     /// A failure as what it is where the input is damaged: whatever needs its pixels fails then, be it a stage or the saver, with the loader's words.
+    ///
+    /// Decodes the input once more, if there are such words. Nil where the pipeline says itself what its loader is to fail on.
     private func damaged(_ file: OpenedFile, _ failure: ImageFailure) -> ImageFailure? {
-        guard ["load", "stage", "save"].contains(failure.code), failure.endsRun == nil, session.pipeline.input.onDamage == .fail, !context.isCancelled,
-              let (loader, options) = trustedLoader(of: file), (try? file.load(loader, options: options)) != nil,
-              let damage = try? damage(of: file, loader, options), let complaint = damage.split(separator: ";").first, failure.message.contains(complaint) else { return nil }
+        let input = session.pipeline.input
+        guard failure.endsRun == nil, !context.isCancelled, input.onDamage == .fail, let loader = file.loader, InputDamage.isLikely(loader, failure),
+              let codec = session.library.catalogue.codec(loader),
+              let given = try? input.options(for: codec, in: Environment(variables: session.request.variables), pipeline: session.pipeline), given["fail_on"] == nil,
+              let options = try? InputImage.loaderOptions(loader, session.request), let header = try? file.load(loader, options: options),
+              (try? session.pipeline.limits.check(header, "has")) != nil, let damage = try? damage(of: file, loader, options),
+              damage.split(separator: ";").contains(where: failure.message.contains) else { return nil }
         return InputDamage.failure(damage)
-    }
-
-    /// What reads a file within the pipeline's limits; nil where nothing may.
-    private func trustedLoader(of file: OpenedFile) -> (name: String, options: [String: Argument])? {
-        guard let loader = file.loader, InputTrust.isTrusted(loader) || session.pipeline.input.allowsUntrusted,
-              let options = try? InputImage.loaderOptions(loader, session.request) else { return nil }
-        return (loader, options)
     }
 
     /// What is wrong with the pages that are taken of a file. Decodes them once.

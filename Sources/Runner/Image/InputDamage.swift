@@ -5,12 +5,22 @@ internal import Vips
 
 /// What is wrong with a file of which a part can be read.
 enum InputDamage {
+    /// The loaders that go on past damage where they may, with what their complaints begin with.
+    private static let lenient = [
+        "gifload": ["gifload"], "jpegload": ["VipsJpeg", "jpegload"], "pngload": ["vipspng", "pngload", "libspng"], "tiffload": ["tiff2vips", "tiffload"],
+    ]
+
+    /// Whether a failure has words of a loader in it that could have gone on.
+    static func isLikely(_ loader: String, _ failure: ImageFailure) -> Bool {
+        lenient[loader]?.contains { failure.message.contains("\($0): ") } ?? false
+    }
+
     /// A failure to read a damaged file as far as a pipeline needs it.
     static func failure(_ damage: String) -> ImageFailure {
         ImageFailure("load", "is damaged: \(damage) (input: {on_damage: keep} keeps what can be read)")
     }
 
-    /// What its loader complains of where it is to complain of everything; nil of a file that is whole, and of one of a kind that is never read in part.
+    /// What its loader complains of where it is to complain of every error; nil of a file that is whole.
     ///
     /// The file is decoded for that, and thrown away: a loader that goes on past damage says nothing, and one that stops gives no pixels.
     ///
@@ -19,7 +29,6 @@ enum InputDamage {
     ///   - context: ends it where the image is given up.
     /// - Throws: where it was not decoded as far as it could have been: it is given up, or this machine has no room or no files left.
     static func find(_ file: OpenedFile, _ loader: String, _ options: [String: Argument], _ context: ImageContext) throws(ImageFailure) -> String? {
-        guard options["fail_on"] != nil else { return nil }
         var strict = options
         strict["fail_on"] = "error"
         var complaint: String?
