@@ -325,6 +325,10 @@ def test_a_checkpoint_from_before_a_key_was_there_is_gone_on_from(folder):
     Trainer(read, log=quiet).run(8)
     with pytest.raises(SystemExit, match=r"another recipe \(optimizer\)"):
         Trainer({**read, "optimizer": "muon"}, log=quiet).run(12)
+    for kind, last in (("muon", 10), ("adam", 12)):
+        trainer = Trainer({**read, "optimizer": kind}, log=quiet)
+        trainer.run(last, changed=True)
+        assert trainer.step == last and trainer.changes[-1] == {"step": last - 2, "keys": ["optimizer"]}
 
 
 def test_a_killed_run_leaves_a_whole_checkpoint(folder):

@@ -15,9 +15,9 @@ class MuonAndAdam:
     """Muon (Jordan et al. 2024) for what is a matrix at heart, Adam for the rest.
 
     Muon replaces a matrix's momentum by the nearest orthogonal one, so that all directions learn at the same pace. A convolution
-    counts as the matrix [outputs, inputs x kernel]; first and last layers, depthwise convolutions, biases and norms, which have fewer
-    than `LEAST` inputs or outputs, keep Adam. Steps are as long as Adam's (Liu et al. 2025), so that one rate serves both. The
-    network's weights are to be in `channels_last` order: Muon works on views of them.
+    counts as the matrix [outputs, inputs of a group x kernel]. What has fewer than `LEAST` outputs or inputs keeps Adam: depthwise
+    convolutions, biases, norms, and layers that read or make a picture. Steps are as long as Adam's (Liu et al. 2025), so that one
+    rate serves both. The network's weights are to be in `channels_last` order, and to stay where they are: Muon works on views of them.
     """
     LEAST = 16
 
@@ -39,8 +39,8 @@ class MuonAndAdam:
         return [group for part in self.parts.values() for group in part.param_groups]
 
     def zero_grad(self, set_to_none=True):
-        for parameter in self.parameters:
-            parameter.grad = None
+        for weight in [*self.parameters, *self.views]:
+            weight.grad = None
 
     def step(self):
         for parameter, view in zip(self.matrices, self.views):

@@ -14,6 +14,8 @@ DATA = {"folder": None, "targets": None, "longest_sides": [1600, 1100, 700], "ho
 ADVERSARY = {"channels": 32, "weight": 0.005, "rate": 1e-4, "loss": "relativistic", "begin": 0}
 REQUIRED = ("name", "network")
 CHOICES = {"channels": ("rgb", "luma"), "optimizer": ("adam", "muon"), "schedule": ("one_cycle", "cosine", "constant"), "precision": ("auto", "bf16", "f32")}
+# What later keys were before there were such keys, as `substance` puts it: for older checkpoints.
+BEFORE = {"optimizer": repr("adam")}
 # What does not change the weights that come out.
 ASIDE = ("summary", "threads", "report_every", "save_every", "look_every", "output", "card", "start")
 
@@ -70,8 +72,3 @@ def substance(recipe, held):
     data = {key: value for key, value in recipe["data"].items() if key not in ("folder", "targets", "hold_out")}
     kept = {key: value for key, value in recipe.items() if key not in (*ASIDE, "data")}
     return {key: repr(value) for key, value in {**kept, "data": data, "hold_out": sorted(held)}.items()}
-
-
-def default(key):
-    """What a key of `substance` was for a checkpoint that was made before there was one."""
-    return repr(DEFAULTS.get(key))

@@ -220,7 +220,8 @@ class Trainer:
         self.step, self.seconds, self.history, self.looks = (state[k] for k in ("step", "seconds", "history", "looks"))
         self.averaged = state["averaged"]
         self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        if state["optimizer"] is not None:          # of another kind: this one begins anew
+            self.optimizer.load_state_dict(state["optimizer"])
 
     def save(self):
         checkpoint.save(self.output / "checkpoint.pt", self.state())
@@ -230,11 +231,13 @@ class Trainer:
             return
         now = recipes.substance(self.recipe, [path.name for path in self.held_files])
         begun = state.get("recipe", {})
-        others = sorted(key for key in {*now, *begun} if begun.get(key, recipes.default(key)) != now.get(key)) if begun else ["it does not say which recipe it is of"]
+        others = sorted(key for key in {*now, *begun} if begun.get(key, recipes.BEFORE.get(key)) != now.get(key)) if begun else ["it does not say which recipe it is of"]
         if others and not changed:
             raise SystemExit(f"{self.output / 'checkpoint.pt'} is of another recipe ({', '.join(others)}): take that up again, remove the checkpoint to begin anew, "
                              "or give --changed to go on all the same")
         self.changes = state.get("changes", []) + ([{"step": state["step"], "keys": others}] if others else [])
+        if "optimizer" in others:
+            state["optimizer"] = None
         self.restore(state)
         self.log(f"resumed at step {self.step}" + (f", with changes: {', '.join(others)}" if others else ""))
 
