@@ -46,9 +46,9 @@ import Vips
     }
 
     @Test func `a drawing is looked over for damage at the size that it is asked for`() throws {
-        let svg = "<svg xmlns='http://www.w3.org/2000/svg' width='40000' height='40000'><rect width='9' height='9'/></svg>"
+        let svg = "<svg xmlns='http://www.w3.org/2000/svg' width='90000' height='90000'><rect width='9' height='9'/></svg>"
         try place.write("big.svg", Array(svg.utf8))
-        try place.write("p.yaml", "version: 1\ninput: {untrusted: true, width: 50, on_damage: keep}\nstages: [invert]\noutput: \"{name}.png\"\nlimits: {timeout: 20s}\n")
+        try place.write("p.yaml", "version: 1\ninput: {untrusted: true, width: 100, on_damage: keep}\nstages: [invert]\noutput: \"{name}.png\"\nlimits: {timeout: 20s}\n")
         let outcome = try place.aquatint("run", "p.yaml", "big.svg", "-o", "out")
         #expect(outcome.status == 0 && place.files("out") == ["big.svg.png"], "\(outcome.error)")
     }
