@@ -17,7 +17,7 @@ from training import checkpoint, colour, degradations, export, losses, metrics, 
 from training.architecture import ArchitectureError, ComposedNetwork, expanded
 from training.gan import GanTrainer
 from training.modules import AttentionModule
-from training.pictures import Pictures
+from training.pictures import Pictures, as_batch, load
 from training.trainer import Trainer, applied, rate_at
 
 TINY = {"in_channels": 3, "modules": [
@@ -414,6 +414,37 @@ def test_degradations_do_what_they_say():
     assert degradations.scale([{"type": "blur", "sigma": 1}, {"type": "bicubic", "factor": 2}]) == 2
     with pytest.raises(ValueError, match="there is no degradation rain"):
         degradations.apply(grey, [{"type": "rain"}], random)
+
+
+def halved(rows):
+    """Every second row as MATLAB's imresize has it (8 taps of its bicubic kernel, edges mirrored), rounded to 8 bits."""
+    at = np.array([0.25, 0.75, 1.25, 1.75])
+    kernel = np.where(at <= 1, 1.5 * at ** 3 - 2.5 * at ** 2 + 1, -0.5 * at ** 3 + 2.5 * at ** 2 - 4 * at + 2)
+    weights = np.concatenate([kernel[::-1], kernel]) / (2 * kernel.sum())
+    padded = np.pad(rows.astype(float), ((3, 3), *[(0, 0)] * (rows.ndim - 1)), mode="symmetric")
+    return np.clip(np.floor(sum(w * padded[k:k + len(rows):2] for k, w in enumerate(weights)) + 0.5), 0, 255)
+
+
+def test_rounded_reductions_are_matlabs_of_8_bit_pictures():
+    picture = np.random.default_rng(0).integers(0, 256, (64, 80, 3))
+    expected = halved(halved(picture).swapaxes(0, 1)).swapaxes(0, 1)
+    batch = torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255
+    both = [degradations.apply(batch, steps, None)[0].permute(1, 2, 0).mul(255).numpy()[4:-4, 4:-4] for steps in (
+        [{"type": "bicubic", "factor": 2, "rounded": True}], [{"type": "bicubic", "factor": 2}, {"type": "round"}])]
+    wrong = [(np.abs(found - expected[4:-4, 4:-4]) > 0.5).mean() for found in both]
+    assert wrong[0] == 0 and wrong[1] > 0.1
+
+
+SET5 = pathlib.Path(__file__).parents[3] / "shared/data/images/Set5"
+
+
+@pytest.mark.skipif(not SET5.is_dir(), reason="needs the pictures of Set5")
+def test_rounded_reductions_are_those_of_set5():
+    for number in range(1, 6):
+        original, seen = (as_batch(load(SET5 / f"img_{number:03}_SRF_2_{kind}.png")) for kind in ("HR", "LR"))
+        made = degradations.apply(original, [{"type": "bicubic", "factor": 2, "rounded": True}], None)
+        wrong = ((made - seen).abs() * 255 > 0.5)[..., 6:-6, 6:-6]          # MATLAB mirrors edges
+        assert wrong.float().mean() < 0.0001
 
 
 def test_psnr_and_luma_are_those_of_the_literature():

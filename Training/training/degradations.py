@@ -3,7 +3,8 @@
 A recipe names steps in order; each takes numbers, or [low, high] for a random one per picture:
 
     degradation:
-      - {type: bicubic, factor: 2}                  reduced as MATLAB's imresize does (antialiased, a = -0.5)
+      - {type: bicubic, factor: 2}                  reduced as MATLAB's imresize does (antialiased, a = -0.5); `rounded: true`: as it does
+                                                    with 8-bit pictures, columns and then rows, each rounded: benchmarks are made so
       - {type: blur, sigma: [0, 1.2]}               Gaussian, in pixels
       - {type: noise, sigma: [0, 50]}               Gaussian, of 255; `grey: 0.3`: as often the same in all channels
       - {type: jpeg, quality: [30, 95]}             with Pillow's usual chroma subsampling; `shifted: true`: its blocks begin anywhere
@@ -28,11 +29,16 @@ def _drawn(value, count, random):
     return random.uniform(low, high, count)
 
 
-def bicubic(batch, random, factor):
+def bicubic(batch, random, factor, rounded=False):
     height, width = batch.shape[-2:]
     if height % factor or width % factor:
         raise ValueError(f"{width} x {height} pixels cannot be reduced by {factor} exactly")
-    return F.interpolate(batch, size=(height // factor, width // factor), mode="bicubic", antialias=True)
+    sizes = [(height // factor, width), (height // factor, width // factor)] if rounded else [(height // factor, width // factor)]
+    for size in sizes:
+        batch = F.interpolate(batch, size=size, mode="bicubic", antialias=True)
+        if rounded:          # halves up: the kernel's weights are multiples of 1/256, so that there are many
+            batch = (batch.clamp(0, 1) * 255 + 0.5 + 1e-4).floor() / 255
+    return batch
 
 
 def blur(batch, random, sigma):
