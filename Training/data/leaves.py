@@ -18,6 +18,7 @@ SIDE, FINER = 512, 3
 CANVAS = SIDE * FINER
 SMALLEST, LARGEST = 8, 420          # radii on the canvas
 LEAVES = 1200          # a picture is covered some three times over
+FINEST = 14          # the shortest period of stripes on the canvas: some that vanish at half the size teach a network to invent others
 
 
 def radius(random):
@@ -79,7 +80,7 @@ class Leaves:
         y, x = np.mgrid[:height, :width].astype(np.float32)
         along = x * math.cos(turn) + y * math.sin(turn)
         if kind < 0.75:
-            wave = np.sin(along * (2 * math.pi / math.exp(random.uniform(math.log(6), math.log(80)))))
+            wave = np.sin(along * (2 * math.pi / math.exp(random.uniform(math.log(FINEST), math.log(80)))))
             mix = wave * 0.5 + 0.5 if random.random() < 0.4 else (wave > random.uniform(-0.7, 0.7)).astype(np.float32)
         else:
             mix = (along - along.min()) / max(np.ptp(along), 1)
