@@ -478,12 +478,28 @@ def test_a_luma_network_keeps_colours():
 def test_the_recipes_in_the_documentation_and_of_shipped_weights_are_good(tmp_path):
     root = pathlib.Path(__file__).parent.parent
     texts = (root.parent / "docs/training.md").read_text().split("```yaml\n")[1:]
-    texts = [text.split("\n```")[0] for text in texts] + [path.read_text() for path in sorted((root / "recipes").glob("*.yaml"))]
-    assert len(texts) >= 4
-    for text in texts:
-        (tmp_path / "recipe.yaml").write_text(text)
-        read = recipe.read(tmp_path / "recipe.yaml")
-        ComposedNetwork(read["network"])
+    paths = sorted((root / "recipes").glob("*.yaml"))
+    for number, text in enumerate(texts):
+        paths.append(tmp_path / f"{number}.yaml")
+        paths[-1].write_text(text.split("\n```")[0])
+    assert len(texts) >= 1 and len(paths) >= 4
+    for path in paths:
+        ComposedNetwork(recipe.read(path)["network"])
+
+
+def test_a_recipe_says_what_is_other_than_in_its_base(folder):
+    (folder / "other.yaml").write_text("base: recipe.yaml\nname: other\nsteps: 3\n")
+    first, other = recipe.read(folder / "recipe.yaml"), recipe.read(folder / "other.yaml")
+    assert other == {**first, "name": "other", "steps": 3, "output": folder / "runs/other"}
+    for text, said in (("base: none.yaml", "No such file"), ("base: ../recipe.yaml", "in the same folder"), ("base: [recipe.yaml]", "in the same folder"),
+                       ("base: other.yaml", "goes back to itself"), ("base: pictures", "Is a directory")):
+        (folder / "other.yaml").write_text(text)
+        with pytest.raises(recipe.RecipeError, match=said):
+            recipe.read(folder / "other.yaml")
+    (folder / "third.yaml").write_text("base: other.yaml")
+    (folder / "other.yaml").write_text("base: third.yaml")
+    with pytest.raises(recipe.RecipeError, match="goes back to itself"):
+        recipe.read(folder / "third.yaml")
 
 
 def test_the_commands_measure_and_draw_what_was_exported(folder):

@@ -32,15 +32,27 @@ def _filled(given, defaults, where, required=()):
     return {**defaults, **given}
 
 
-def read(path):
-    """The recipe as a dictionary with every default filled in; folders in it are relative to the file."""
-    path = pathlib.Path(path)
+def _written(path, above=()):
+    """What a recipe's file says, over what the recipe beside it that `base` names says."""
     try:
         recipe = yaml.safe_load(path.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
         raise RecipeError(f"{path}: {error}") from error
     if not isinstance(recipe, dict):
         raise RecipeError(f"{path} is no list of keys and values")
+    if (base := recipe.pop("base", None)) is None:
+        return recipe
+    if not isinstance(base, str) or pathlib.Path(base).name != base:
+        raise RecipeError(f"{path}: base is the name of a recipe in the same folder, not {base}")
+    if path.parent / base in (path, *above):
+        raise RecipeError(f"{path}: its base {base} goes back to itself")
+    return {**_written(path.parent / base, (path, *above)), **recipe}
+
+
+def read(path):
+    """The recipe as a dictionary with every default filled in; folders in it are relative to the file."""
+    path = pathlib.Path(path)
+    recipe = _written(path)
     if missing := [key for key in REQUIRED if key not in recipe]:
         raise RecipeError(f"{path}: {', '.join(missing)} is missing")
     recipe = _filled(recipe, DEFAULTS, path, REQUIRED)
